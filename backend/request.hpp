@@ -1,0 +1,92 @@
+// One accepted CDB between the queue, which owns it, and the target that executes it.
+//
+// The queue moves the data, the target never sees a grant: data-out is in data() before resume(),
+// data-in is taken from the span that the target names when it is finished. So all copies of one
+// turn of the queue can go to the hypervisor in one call.
+//
+// Thread: the vhost's worker. Nothing here allocates.
+#pragma once
+
+#include "common/scsi/sense.hpp"
+#include "common/scsi/status.hpp"
+#include "ring/command.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <span>
+
+namespace pvscsi::backend {
+
+class Request;
+
+/// Who takes a finished request; the queue.
+class RequestOwner {
+  public:
+    virtual void finished(Request& request) noexcept = 0;
+    /// `size` bytes, page aligned, for the request's use until it is finished; zeroed or old data
+    /// of the same guest. Empty if `size` is above the negotiated transfer length.
+    virtual std::span<std::byte> buffer(Request& request, std::size_t size) noexcept = 0;
+
+  protected:
+    ~RequestOwner() = default;
+};
+
+/// What became of a command.
+struct Outcome {
+    scsi::HostCode host = scsi::HostCode::ok;
+    scsi::Status status = scsi::Status::good;
+    scsi::Sense sense;
+    /// Data-in for the guest; private memory that stays valid until the queue has copied it, that
+    /// is until the request's next start(). Longer than the guest's buffer: the rest is dropped.
+    std::span<const std::byte> data_in;
+    /// Data-out bytes that the device took; only of Direction::to_device.
+    std::uint32_t consumed = 0;
+};
+
+class Request {
+  public:
+    explicit Request(RequestOwner& owner) : owner_(owner) {}
+    Request(const Request&) = delete;
+    Request& operator=(const Request&) = delete;
+
+    [[nodiscard]] const ring::Cdb& cdb() const noexcept { return command.cdb(); }
+    [[nodiscard]] ring::Direction direction() const noexcept { return command.direction(); }
+    /// Bytes that the guest's segments hold: the data-in buffer or the data-out.
+    [[nodiscard]] std::uint32_t length() const noexcept { return length_; }
+
+    /// Private memory of the slot, see RequestOwner::buffer().
+    [[nodiscard]] std::span<std::byte> buffer(std::size_t size) noexcept {
+        return owner_.buffer(*this, size);
+    }
+
+    /// With Step::need_data: where the data-out is to go; as many bytes of it as `where` holds,
+    /// which must not be more than length().
+    void want_data(std::span<std::byte> where) noexcept { data_ = where; }
+    /// In resume(): the data-out that was asked for.
+    [[nodiscard]] std::span<std::byte> data() const noexcept { return data_; }
+
+    /// Ends a request whose start() or resume() said `pending`; exactly once, on the worker.
+    void finish() noexcept { owner_.finished(*this); }
+
+    /// For the owner: a new command, with `length` bytes in its segments.
+    void prepare(const ring::Command& next, std::uint32_t length) noexcept {
+        command = next;
+        length_ = length;
+        outcome = {};
+        data_ = {};
+    }
+
+    Outcome outcome;
+    ring::Command command;
+
+    // For the target's use while it has the request.
+    void* target_state = nullptr;
+    std::uint64_t target_value = 0;
+
+  private:
+    RequestOwner& owner_;
+    std::uint32_t length_ = 0;
+    std::span<std::byte> data_;
+};
+
+} // namespace pvscsi::backend

@@ -1,0 +1,68 @@
+// What a logical unit is served by.
+//
+// A target is made by the control thread, may take its time then (open files, read identities),
+// and is attached to one worker, on which everything else happens. Nothing on the worker blocks.
+#pragma once
+
+#include "backend/request.hpp"
+
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace pvscsi::backend {
+
+class Worker;
+
+/// What start() and resume() did with the request.
+enum class Step : std::uint8_t {
+    done,      ///< request.outcome is set
+    need_data, ///< want_data() was called: fetch the data-out, then resume()
+    pending,   ///< finish() will be called later, from the worker's loop
+};
+
+class Target {
+  public:
+    Target() = default;
+    Target(const Target&) = delete;
+    Target& operator=(const Target&) = delete;
+    virtual ~Target() = default;
+
+    /// Called once, on the worker, before the first start(). May throw std::system_error: the
+    /// LUN is then failed.
+    virtual void attach(Worker&) {}
+    /// Called on the worker after the last request has been finished; no callback comes after it.
+    virtual void detach() noexcept {}
+
+    /// Begins a command. The outcome is a fresh one.
+    virtual Step start(Request& request) noexcept = 0;
+    /// Goes on with a command whose data-out has arrived.
+    virtual Step resume(Request& request) noexcept = 0;
+    /// Asks to end a pending command early. It must be finished by finish() all the same, with
+    /// HostCode::abort if it really was ended; a target that cannot end it does nothing and the
+    /// queue tells the guest so when its patience is over. Never finishes it from inside the call.
+    virtual void abort(Request&) noexcept {}
+    /// LOGICAL UNIT RESET: end all pending commands (HostCode::reset) and bring the unit to its
+    /// initial state, then call `done(success)`, from the loop or from inside.
+    virtual void reset(std::function<void(bool success)> done) noexcept { done(true); }
+    /// Called in every turn while the worker spins: look for completions without a system call.
+    /// True if there were any.
+    virtual bool poll() noexcept { return false; }
+
+    /// Peripheral device type (SPC-5 table 141), for the queue's answers on the target's behalf.
+    [[nodiscard]] virtual std::uint8_t device_type() const noexcept = 0;
+};
+
+/// What a `vscsi=` entry asks for, as the toolstack wrote it into the store.
+struct LunConfig {
+    std::string pdev; ///< `/dev/...`, `file:PATH`, `iso:PATH`, `ram:SIZE`, `null:SIZE`
+    bool read_only = false;
+    std::string name;   ///< the administrator's name for it; may be empty
+    std::string serial; ///< stable identity of an emulated unit: UUID or hash of domain and v-dev
+};
+
+/// Opens what `config` names. Throws std::system_error or std::runtime_error with the reason that
+/// an administrator can act on.
+std::unique_ptr<Target> make_target(const LunConfig& config);
+
+} // namespace pvscsi::backend

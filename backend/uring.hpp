@@ -1,0 +1,57 @@
+// One io_uring a worker, shared by all targets on it. Submissions of a turn go to the kernel in
+// one call; completions are looked for without one while the worker spins.
+//
+// Thread: the worker's.
+#pragma once
+
+#include "backend/worker.hpp"
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <liburing.h>
+#include <span>
+
+namespace pvscsi::backend {
+
+/// Told once when an operation has ended; `result` as io_uring gives it: >= 0 or -errno.
+class UringCompletion {
+  public:
+    virtual void completed(int result) noexcept = 0;
+
+  protected:
+    ~UringCompletion() = default;
+};
+
+class Uring final : public Pollable {
+  public:
+    /// Throws std::system_error where the kernel has no io_uring for us.
+    explicit Uring(Worker& worker);
+    ~Uring();
+
+    // Each queues one operation; false if the submission queue is full even after a submit.
+    // The memory and the completion stay valid until completed() has been called.
+    [[nodiscard]] bool read(int fd, std::span<std::byte> into, std::uint64_t offset,
+                            UringCompletion& done) noexcept;
+    [[nodiscard]] bool write(int fd, std::span<const std::byte> from, std::uint64_t offset,
+                             UringCompletion& done) noexcept;
+    [[nodiscard]] bool sync_data(int fd, UringCompletion& done) noexcept;
+    [[nodiscard]] bool fallocate(int fd, int mode, std::uint64_t offset, std::uint64_t length,
+                                 UringCompletion& done) noexcept;
+    /// Asks the kernel to end the operation early; it completes all the same.
+    void cancel(UringCompletion& done) noexcept;
+
+    bool poll() noexcept override;
+    bool arm() noexcept override;
+    [[nodiscard]] bool expects_work() const noexcept override { return in_flight_ > 0; }
+
+  private:
+    io_uring_sqe* next(UringCompletion* done) noexcept;
+    void wait_for_event();
+
+    Worker& worker_;
+    ::io_uring ring_{};
+    boost::asio::posix::stream_descriptor event_;
+    unsigned in_flight_ = 0;
+    unsigned unsubmitted_ = 0;
+};
+
+} // namespace pvscsi::backend

@@ -1,0 +1,76 @@
+// The backend's end of the ring. Indices that decide anything live in private memory; the shared
+// ones are hints to the peer, and what the peer publishes is checked against ours.
+//
+// Thread: one. Nothing here blocks, allocates or throws. ring/README.md has the memory model.
+#pragma once
+
+#include "common/base/expected.hpp"
+#include "ring/shared_page.hpp"
+
+namespace pvscsi::ring {
+
+class BackRing {
+  public:
+    /// `start` is the free-running index of the first request and response: 0 for a new ring.
+    explicit BackRing(SharedPage page, std::uint32_t start = 0) noexcept
+        : page_(page), req_cons_(start), rsp_prod_(start), rsp_published_(start) {}
+
+    /// Requests that the frontend has published and take() has not returned yet; at most
+    /// ring_size less the unanswered ones. Looks at the shared index once.
+    [[nodiscard]] Expected<unsigned, RingFault> available() const noexcept {
+        const std::uint32_t prod = page_.load(PageLayout::req_prod, std::memory_order_acquire);
+        const std::uint32_t waiting = prod - req_cons_;
+        if (waiting > ring_size)
+            return unexpected(static_cast<std::int32_t>(waiting) < 0
+                                  ? RingFault::producer_backwards
+                                  : RingFault::producer_overflow);
+        if (prod - rsp_prod_ > ring_size)
+            return unexpected(RingFault::producer_overflow);
+        return waiting;
+    }
+
+    /// Copies the next request out. Only after available() promised one.
+    void take(WireRequest& request) noexcept {
+        page_.copy_out(req_cons_, request);
+        ++req_cons_;
+    }
+    void prefetch_next() const noexcept { page_.prefetch(req_cons_); }
+
+    /// Puts a response into the next slot, not yet visible. Only for a request that was taken and
+    /// not answered: that bounds the number of responses to the number of slots.
+    void put(const WireResponse& response) noexcept {
+        assert(rsp_prod_ != req_cons_);
+        page_.copy_in(rsp_prod_, response);
+        ++rsp_prod_;
+    }
+
+    /// Makes the responses visible. True: the frontend sleeps and asked to be notified.
+    [[nodiscard]] bool publish() noexcept {
+        if (rsp_published_ == rsp_prod_)
+            return false;
+        const std::uint32_t old = rsp_published_;
+        page_.store(PageLayout::rsp_prod, rsp_prod_, std::memory_order_release);
+        rsp_published_ = rsp_prod_;
+        // The frontend stores rsp_event, then loads rsp_prod: one of the two must see the other.
+        std::atomic_thread_fence(std::memory_order_seq_cst);
+        const std::uint32_t event = page_.load(PageLayout::rsp_event, std::memory_order_relaxed);
+        return rsp_prod_ - event < rsp_prod_ - old;
+    }
+
+    /// Asks to be notified of the next request. Look at available() once more before sleeping.
+    void arm() noexcept {
+        page_.store(PageLayout::req_event, req_cons_ + 1, std::memory_order_relaxed);
+        std::atomic_thread_fence(std::memory_order_seq_cst);
+    }
+
+    /// Requests taken and not answered.
+    [[nodiscard]] unsigned in_flight() const noexcept { return req_cons_ - rsp_prod_; }
+
+  private:
+    SharedPage page_;
+    std::uint32_t req_cons_;
+    std::uint32_t rsp_prod_;
+    std::uint32_t rsp_published_;
+};
+
+} // namespace pvscsi::ring
