@@ -1,0 +1,39 @@
+#!/bin/bash
+# Installs what tests/packages.txt names and this machine does not have. Needs root only then.
+#   tests/install-packages.sh [--list]    --list: prints what is missing, installs nothing
+set -euo pipefail
+cd "$(dirname "$0")"
+
+wanted=$(sed -e 's/#.*//' packages.txt | tr -s '[:space:]' '\n' | sed '/^$/d' | sort -u)
+have=$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' 2>/dev/null | awk '$1 == "ii" { print $2 }' | sort -u)
+missing=$(comm -23 <(printf '%s\n' "$wanted") <(printf '%s\n' "$have"))
+
+if [ "${1:-}" = --list ]; then
+    [ -z "$missing" ] || printf '%s\n' "$missing"
+    exit 0
+fi
+[ -n "$missing" ] || exit 0
+mapfile -t packages <<<"$missing"
+
+if [ "$(id -u)" != 0 ]; then
+    echo "These packages are missing; install them as root and start again:" >&2
+    echo "    apt-get install --no-install-recommends ${packages[*]}" >&2
+    exit 1
+fi
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+export DEBIAN_FRONTEND=noninteractive
+install_missing() {
+    apt-get install -y -q --no-install-recommends "${packages[@]}" >>"$log" 2>&1
+}
+echo "installing ${#packages[@]} packages: ${packages[*]}"
+# The lists of a fresh machine are empty or old: fetch them only if the first attempt fails.
+if ! install_missing; then
+    apt-get update -q >>"$log" 2>&1 || true
+    if ! install_missing; then
+        tail -n 30 "$log" >&2
+        echo "apt-get could not install: ${packages[*]}" >&2
+        exit 1
+    fi
+fi
