@@ -1,0 +1,78 @@
+// PDEV texts: every form that is taken, and each kind of mistake with its message.
+#include "common/config/pdev.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace pvscsi;
+using namespace pvscsi::config;
+
+namespace {
+
+struct Taken {
+    const char* text;
+    PdevKind kind;
+    const char* path;
+    std::uint64_t size;
+};
+
+struct Refused {
+    const char* text;
+    const char* reason; ///< part of it
+    const char* remedy; ///< part of it
+};
+
+} // namespace
+
+TEST_CASE("every form of PDEV is understood") {
+    const auto row =
+        GENERATE(Taken{"/dev/sg3", PdevKind::device, "/dev/sg3", 0},
+                 Taken{"/dev/disk/by-id/wwn-0x5000c500", PdevKind::device,
+                       "/dev/disk/by-id/wwn-0x5000c500", 0},
+                 Taken{"file:/srv/a.img", PdevKind::file, "/srv/a.img", 0},
+                 Taken{"file:/srv/with: colon", PdevKind::file, "/srv/with: colon", 0},
+                 Taken{"iso:/srv/a.iso", PdevKind::iso, "/srv/a.iso", 0},
+                 Taken{"ram:512", PdevKind::ram, "", 512}, Taken{"ram:1K", PdevKind::ram, "", 1024},
+                 Taken{"ram:64M", PdevKind::ram, "", 64ull << 20},
+                 Taken{"ram:64m", PdevKind::ram, "", 64ull << 20},
+                 Taken{"null:1G", PdevKind::null, "", 1ull << 30},
+                 Taken{"null:3T", PdevKind::null, "", 3ull << 40},
+                 Taken{"null:4194304T", PdevKind::null, "", 1ull << 62});
+    CAPTURE(row.text);
+    const auto pdev = parse_pdev(row.text);
+    REQUIRE(pdev);
+    CHECK(pdev->kind == row.kind);
+    CHECK(pdev->path == row.path);
+    CHECK(pdev->size == row.size);
+}
+
+TEST_CASE("a wrong PDEV is refused with what would be right") {
+    const auto row = GENERATE(
+        Refused{"", "PDEV is missing", "/dev/NODE"}, Refused{"sda", "no form", "file:PATH"},
+        Refused{"disk:/srv/a", "no form", "file:PATH"},
+        Refused{"FILE:/srv/a", "no form", "file:PATH"},
+        Refused{"file:", "path is missing", "absolute"},
+        Refused{"file:a.img", "relative", "absolute"},
+        Refused{"iso:./a.iso", "relative", "absolute"},
+        Refused{"file:/srv/", "directory", "path of a file"},
+        Refused{"/dev/", "directory", "path of a file"},
+        Refused{"/srv/a.img", "outside /dev", "file:PATH"},
+        Refused{"file:/srv/a\nb", "control character", "printable"},
+        Refused{"ram:", "size is missing", "64M"}, Refused{"ram:0", "zero", "64M"},
+        Refused{"ram:0G", "zero", "64M"}, Refused{"ram:511", "multiple of 512", "512"},
+        Refused{"null:1000", "multiple of 512", "512"}, Refused{"ram:-1", "not a size", "64M"},
+        Refused{"ram:1.5G", "not a size", "64M"}, Refused{"ram:1GB", "not a size", "64M"},
+        Refused{"ram:1GiB", "not a size", "64M"}, Refused{"ram: 1G", "not a size", "64M"},
+        Refused{"ram:1X", "unit of the size", "powers of 1024"},
+        Refused{"ram:1 ", "unit of the size", "powers of 1024"},
+        Refused{"null:4194305T", "too large", "4194304T"},
+        Refused{"null:99999999999999999999", "too large", "4194304T"},
+        Refused{"0:0:1:0", "physical address h:c:t:l is not supported", "/dev/NODE"},
+        Refused{"naa.5000c500a1b2c3d4:0", "naa.) is not supported", "/dev/NODE"},
+        Refused{"iscsi://portal/iqn.x/1", "iSCSI unit is not supported", "/dev/NODE"},
+        Refused{"fc.5000c500a1b2c3d4:0", "Fibre Channel unit is not supported", "/dev/NODE"});
+    CAPTURE(row.text);
+    const auto pdev = parse_pdev(row.text);
+    REQUIRE_FALSE(pdev);
+    CHECK_THAT(pdev.error().reason, Catch::Contains(row.reason));
+    CHECK_THAT(pdev.error().remedy, Catch::Contains(row.remedy));
+}
