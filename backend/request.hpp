@@ -39,7 +39,11 @@ struct Outcome {
     /// Data-in for the guest; private memory that stays valid until the queue has copied it, that
     /// is until the request's next start(). Longer than the guest's buffer: the rest is dropped.
     std::span<const std::byte> data_in;
-    /// Data-out bytes that the device took; only of Direction::to_device.
+    /// Data-in bytes that count as transferred although nothing is copied: the null target's.
+    /// Of a command with data_in it is 0.
+    std::uint32_t unmoved = 0;
+    /// Data-out bytes that the device took; only of Direction::to_device. May be length() though
+    /// nothing was asked for by want_data(): the null target.
     std::uint32_t consumed = 0;
 };
 

@@ -41,7 +41,7 @@ class Pollable {
     [[nodiscard]] virtual bool expects_work() const noexcept { return false; }
 
   protected:
-    ~Pollable() = default;
+    virtual ~Pollable() = default;
 
   private:
     friend class Worker;
