@@ -42,7 +42,8 @@ class Store {
     virtual Result<void> write(const std::string& path, const std::string& value,
                                StoreTxn txn = no_transaction) = 0;
     virtual Result<void> mkdir(const std::string& path, StoreTxn txn = no_transaction) = 0;
-    /// Removes a node with all below it. ENOENT if it is not there.
+    /// Removes a node with all below it. A node that is not there is removed already; ENOENT if
+    /// its parent is missing too.
     virtual Result<void> remove(const std::string& path, StoreTxn txn = no_transaction) = 0;
     /// The names of a node's children.
     virtual Result<std::vector<std::string>> list(const std::string& path,
@@ -66,7 +67,8 @@ class Store {
     /// Never blocks.
     virtual std::optional<WatchEvent> next_event() = 0;
 
-    /// False when the store has been told that the domain is gone, or never heard of it.
+    /// False when the store has been told that the domain is gone, or never heard of it. Only
+    /// dom0 is told: any other domain gets true.
     virtual bool domain_exists(DomId domain) = 0;
 };
 
