@@ -1,0 +1,13 @@
+// Runs a program to its end, without a shell.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace pvscsi::hv::xen {
+
+/// Standard input is empty. Throws std::system_error if the program cannot be started, and
+/// std::runtime_error with the end of what it printed if it fails.
+void run_program(const std::vector<std::string>& arguments);
+
+} // namespace pvscsi::hv::xen
