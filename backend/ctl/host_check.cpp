@@ -1,0 +1,140 @@
+#include "backend/ctl/host_check.hpp"
+
+#include <cerrno>
+#include <fcntl.h>
+#include <map>
+#include <optional>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <system_error>
+#include <tuple>
+#include <unistd.h>
+
+namespace pvscsi::ctl {
+
+namespace {
+
+using config::Pdev;
+using config::PdevKind;
+using config::Refusal;
+
+constexpr unsigned sg_major = 21; // SCSI_GENERIC_MAJOR of linux/major.h
+constexpr off_t disk_block = 512;
+constexpr off_t cd_block = 2048;
+
+std::string text_of(int error) {
+    return std::generic_category().message(error);
+}
+
+/// SCSI devices of any class have the sg node's directory below their own one in sysfs.
+bool has_sg_node(const struct stat& node) {
+    if (S_ISCHR(node.st_mode) && major(node.st_rdev) == sg_major)
+        return true;
+    const std::string path = std::string("/sys/dev/") +
+                             (S_ISBLK(node.st_mode) ? "block/" : "char/") +
+                             std::to_string(major(node.st_rdev)) + ":" +
+                             std::to_string(minor(node.st_rdev)) + "/device/scsi_generic";
+    return ::access(path.c_str(), F_OK) == 0;
+}
+
+std::optional<Refusal> check_kind(const Lun& lun, const struct stat& node) {
+    if (lun.pdev.kind == PdevKind::device) {
+        if (S_ISBLK(node.st_mode) || (S_ISCHR(node.st_mode) && has_sg_node(node)))
+            return {};
+        return Refusal{"this is neither a SCSI device nor a block device",
+                       "a node such as /dev/sg0, /dev/sda, /dev/st0 or a logical volume"};
+    }
+    if (S_ISBLK(node.st_mode))
+        return {};
+    if (!S_ISREG(node.st_mode))
+        return Refusal{"this is not a regular file", "a disk image or a block device"};
+    if (lun.pdev.kind == PdevKind::iso && node.st_size < cd_block)
+        return Refusal{"the file is smaller than one block of 2048 bytes", "an ISO image"};
+    if (node.st_size < disk_block)
+        return Refusal{"the file is smaller than one block of 512 bytes",
+                       "a file of the disk's size, made for instance with truncate -s 10G"};
+    return {};
+}
+
+std::optional<Refusal> check_access(const Lun& lun) {
+    const bool writes = !lun.read_only && lun.pdev.kind != PdevKind::iso;
+    const int mode = writes ? R_OK | W_OK : R_OK;
+    if (::faccessat(AT_FDCWD, lun.pdev.path.c_str(), mode, AT_EACCESS) == 0)
+        return {};
+    return Refusal{std::string("it cannot be opened for ") + (writes ? "writing" : "reading") +
+                       " (" + text_of(errno) + ")",
+                   writes ? "write access, or the option 'ro'" : "read access"};
+}
+
+std::optional<Refusal> check_path(const Lun& lun, struct stat& node) {
+    if (::stat(lun.pdev.path.c_str(), &node) != 0) {
+        const int error = errno;
+        if (error == ENOENT && lun.pdev.kind == PdevKind::file)
+            return Refusal{"there is no such file",
+                           "an existing file, made for instance with truncate -s 10G"};
+        if (error == ENOENT)
+            return Refusal{"there is no such file", "an existing one"};
+        return Refusal{"it cannot be looked at (" + text_of(error) + ")", "an accessible path"};
+    }
+    if (auto refusal = check_kind(lun, node))
+        return refusal;
+    return check_access(lun);
+}
+
+/// What two names of one backing have in common: the device, or the file's place on its one.
+using Identity = std::tuple<bool, dev_t, ino_t>;
+Identity identity_of(const struct stat& node) {
+    if (S_ISREG(node.st_mode))
+        return {true, node.st_dev, node.st_ino};
+    return {false, node.st_rdev, S_ISBLK(node.st_mode)};
+}
+
+bool reads_only(const Lun& lun) {
+    return lun.read_only || lun.pdev.kind == PdevKind::iso;
+}
+
+} // namespace
+
+std::vector<Remark> check_backings(const std::vector<Lun>& luns) {
+    std::vector<Remark> mistakes;
+    std::map<Identity, const Lun*> seen;
+    for (const Lun& lun : luns) {
+        if (lun.pdev.path.empty())
+            continue;
+        struct stat node {};
+        if (const auto refusal = check_path(lun, node)) {
+            mistakes.push_back({lun.entry, lun.pdev_text, refusal->reason, refusal->remedy});
+            continue;
+        }
+        const auto [it, fresh] = seen.emplace(identity_of(node), &lun);
+        const Lun& other = *it->second;
+        // The same path twice is found by the parser.
+        if (!fresh && other.pdev.path != lun.pdev.path && !(reads_only(lun) && reads_only(other)))
+            mistakes.push_back(
+                {lun.entry, lun.pdev_text,
+                 "entry " + std::to_string(other.entry) + " uses the same backing by another path",
+                 "another backing, or 'ro' on both"});
+    }
+    return mistakes;
+}
+
+std::string target_of(const Pdev& pdev) {
+    switch (pdev.kind) {
+    case PdevKind::file:
+        return "block";
+    case PdevKind::iso:
+    case PdevKind::ram:
+    case PdevKind::null:
+        return std::string(config::to_string(pdev.kind));
+    case PdevKind::device:
+        break;
+    }
+    struct stat node {};
+    if (::stat(pdev.path.c_str(), &node) != 0)
+        return "unknown";
+    if (has_sg_node(node))
+        return "sg";
+    return S_ISBLK(node.st_mode) ? "block" : "unknown";
+}
+
+} // namespace pvscsi::ctl

@@ -1,0 +1,19 @@
+// What the entries name, looked up on this host: is it there, is it of the right kind, can it be
+// used as asked, is it used twice under two names. Only looks; opens and changes nothing.
+// Thread: any (it asks the file system). Errors: as remarks.
+#pragma once
+
+#include "backend/ctl/vscsi_config.hpp"
+
+#include <string>
+#include <vector>
+
+namespace pvscsi::ctl {
+
+[[nodiscard]] std::vector<Remark> check_backings(const std::vector<Lun>& luns);
+
+/// What serves a PDEV: "sg", "block", "iso", "ram", "null"; "unknown" for a device node that is
+/// not there (any more) or that nothing here can serve.
+[[nodiscard]] std::string target_of(const config::Pdev& pdev);
+
+} // namespace pvscsi::ctl

@@ -1,0 +1,53 @@
+// The grammar of `vscsi = [ 'PDEV,VDEV[,OPTION...]', ... ]`: text in, logical units or refusals
+// out. Nothing but the text is looked at; host_check.hpp asks the file system.
+//
+// All mistakes of all entries are gathered, so that a file is mended in one go; a list with any
+// mistake must not be used.
+// Thread: any. Errors: values, never exceptions.
+#pragma once
+
+#include "common/config/pdev.hpp"
+#include "common/xenbus/nodes.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace pvscsi::ctl {
+
+/// One entry, understood.
+struct Lun {
+    std::size_t entry = 0; ///< its number in the list, counted from 1
+    config::Pdev pdev;
+    std::string pdev_text; ///< as written; what goes into `p-dev`
+    xenbus::VirtualAddress vdev;
+    bool read_only = false;
+    std::string name; ///< may be empty
+};
+
+/// Something about one entry that an administrator should know.
+struct Remark {
+    std::size_t entry = 0; ///< counted from 1; 0: the list as a whole
+    std::string text;      ///< the offending part
+    std::string reason;
+    std::string remedy;
+};
+
+struct ParsedList {
+    std::vector<Lun> luns; ///< those that could be understood, in order
+    std::vector<Remark> mistakes;
+    std::vector<Remark> warnings;
+};
+
+[[nodiscard]] ParsedList parse_vscsi(const std::vector<std::string>& entries);
+
+/// "h:c:t:l", as in an entry; for arguments on the command line.
+[[nodiscard]] Expected<xenbus::VirtualAddress, config::Refusal> parse_vdev(std::string_view text);
+
+/// Whether both write to one backing, or one reads what the other writes; by path.
+[[nodiscard]] bool backings_clash(const Lun& a, const Lun& b);
+
+/// One line: "entry 2: 'ram:0': the size is zero; expected ...".
+[[nodiscard]] std::string to_string(const Remark& remark);
+
+} // namespace pvscsi::ctl

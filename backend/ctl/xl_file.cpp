@@ -1,0 +1,178 @@
+#include "backend/ctl/xl_file.hpp"
+
+#include "backend/ctl/text.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <new>
+#include <string_view>
+#include <sys/stat.h>
+#include <system_error>
+
+// Xen's headers know nothing of C++, in either sense.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wold-style-cast"
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wshadow"
+#pragma GCC diagnostic ignored "-Wpedantic"
+extern "C" {
+#include <libxlutil.h>
+}
+#pragma GCC diagnostic pop
+
+namespace pvscsi::ctl {
+
+namespace {
+
+/// What libxlutil reports, as text instead of on a terminal.
+class Report {
+  public:
+    Report() : file_(::open_memstream(&text_, &size_)) {
+        if (file_ == nullptr)
+            throw std::bad_alloc();
+    }
+    Report(const Report&) = delete;
+    Report& operator=(const Report&) = delete;
+    ~Report() {
+        std::fclose(file_);
+        std::free(text_); // NOLINT: open_memstream's buffer is malloc'd
+    }
+
+    std::FILE* file() noexcept { return file_; }
+
+    std::vector<std::string> lines() {
+        std::fflush(file_);
+        std::vector<std::string> result;
+        std::string_view rest(text_, size_);
+        while (!rest.empty()) {
+            const auto end = std::min(rest.find('\n'), rest.size());
+            if (end > 0)
+                result.push_back(printable(rest.substr(0, end)));
+            rest.remove_prefix(std::min(end + 1, rest.size()));
+        }
+        return result;
+    }
+
+  private:
+    char* text_ = nullptr;
+    std::size_t size_ = 0;
+    std::FILE* file_;
+};
+
+struct ConfigDeleter {
+    void operator()(XLU_Config* config) const noexcept { xlu_cfg_destroy(config); }
+};
+using Config = std::unique_ptr<XLU_Config, ConfigDeleter>;
+
+bool is_uuid(std::string_view text) {
+    constexpr std::string_view shape = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+    return text.size() == shape.size() &&
+           std::equal(text.begin(), text.end(), shape.begin(), [](char c, char wanted) {
+               const bool hex =
+                   (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+               return wanted == 'x' ? hex : c == wanted;
+           });
+}
+
+class Reader {
+  public:
+    Reader(const XLU_Config& config, XlFile& file) : config_(config), file_(file) {}
+
+    void read() {
+        read_name();
+        read_uuid();
+        read_vscsi();
+    }
+
+  private:
+    void read_name() {
+        if (!string("name", file_.name))
+            return;
+        const std::string_view name = file_.name;
+        if (name.empty())
+            complain("there is no name; expected name = \"...\"");
+        else if (name.find_first_not_of("0123456789") == std::string_view::npos)
+            complain("name '" + file_.name +
+                     "' would be taken for a domain number; expected a name with a letter in it");
+        else if (name.find('/') != std::string_view::npos || printable(name) != name)
+            complain("name '" + printable(name) +
+                     "' cannot be a domain's; expected one without '/' and control characters");
+    }
+
+    void read_uuid() {
+        if (string("uuid", file_.uuid) && !file_.uuid.empty() && !is_uuid(file_.uuid))
+            complain("uuid '" + printable(file_.uuid) +
+                     "' is not a UUID; expected 8-4-4-4-12 hexadecimal digits");
+    }
+
+    void read_vscsi() {
+        XLU_ConfigList* list = nullptr;
+        int count = 0;
+        const int error = xlu_cfg_get_list(&config_, "vscsi", &list, &count, 1);
+        if (error == ESRCH)
+            return;
+        if (error != 0) {
+            complain("vscsi is not a list; expected vscsi = [ 'PDEV,VDEV', ... ]");
+            return;
+        }
+        for (int i = 0; i < count; ++i) {
+            if (const char* item = xlu_cfg_get_listitem(list, i))
+                file_.vscsi.emplace_back(item);
+            else
+                complain("vscsi: entry " + std::to_string(i + 1) +
+                         " is not a text; expected 'PDEV,VDEV[,OPTION...]'");
+        }
+    }
+
+    /// True if the key is a text or absent (then `value` stays empty).
+    bool string(const char* key, std::string& value) {
+        const char* text = nullptr;
+        const int error = xlu_cfg_get_string(&config_, key, &text, 1);
+        if (error == 0)
+            value = text;
+        else if (error != ESRCH)
+            complain(std::string(key) + " is a list; expected a text in quotes");
+        return error == 0 || error == ESRCH;
+    }
+
+    void complain(const std::string& text) { file_.mistakes.push_back(file_.path + ": " + text); }
+
+    const XLU_Config& config_;
+    XlFile& file_;
+};
+
+/// libxlutil would say "Is a directory" only while reading, or wait for ever on a FIFO.
+std::vector<std::string> cannot_read(const std::string& path) {
+    struct stat file {};
+    if (::stat(path.c_str(), &file) != 0)
+        return {path + ": " + std::generic_category().message(errno) +
+                "; expected an xl configuration file"};
+    if (!S_ISREG(file.st_mode))
+        return {path + ": not a regular file; expected an xl configuration file"};
+    return {};
+}
+
+} // namespace
+
+XlFile read_xl_file(const std::string& path) {
+    XlFile file{path, {}, {}, {}, cannot_read(path)};
+    if (!file.mistakes.empty())
+        return file;
+    Report report;
+    const Config config(xlu_cfg_init(report.file(), path.c_str()));
+    if (!config)
+        throw std::bad_alloc();
+    if (const int error = xlu_cfg_readfile(config.get(), path.c_str()); error != 0) {
+        file.mistakes = report.lines();
+        if (file.mistakes.empty())
+            file.mistakes.push_back(path + ": " + std::generic_category().message(error));
+        return file;
+    }
+    Reader(*config, file).read();
+    return file;
+}
+
+} // namespace pvscsi::ctl

@@ -1,0 +1,23 @@
+// The parts of an ordinary xl configuration file that concern vscsi, read with Xen's own parser
+// (libxlutil, static functions without state of ours). Keys that are not ours are left alone.
+// Thread: any. Errors: as text in the result; the file is only read.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace pvscsi::ctl {
+
+struct XlFile {
+    std::string path;
+    std::string name;               ///< of the domain
+    std::string uuid;               ///< empty if the file gives none
+    std::vector<std::string> vscsi; ///< the list's entries, as written
+    /// A line each, beginning with the file's name; the rest is not to be used if there are any,
+    /// but what could be read is there, to look for more of them.
+    std::vector<std::string> mistakes;
+};
+
+[[nodiscard]] XlFile read_xl_file(const std::string& path);
+
+} // namespace pvscsi::ctl

@@ -1,0 +1,195 @@
+// Reading xl configuration files and looking at what they name.
+#include "backend/ctl/host_check.hpp"
+#include "backend/ctl/xl_file.hpp"
+
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sys/stat.h>
+#include <unistd.h>
+
+using namespace pvscsi;
+using namespace pvscsi::ctl;
+
+namespace {
+
+/// A directory that goes with the test.
+class Folder {
+  public:
+    Folder() {
+        std::string name = (std::filesystem::temp_directory_path() / "pvscsi-xl.XXXXXX").string();
+        REQUIRE(::mkdtemp(name.data()) != nullptr);
+        path_ = name;
+    }
+    Folder(const Folder&) = delete;
+    Folder& operator=(const Folder&) = delete;
+    ~Folder() { std::filesystem::remove_all(path_); }
+
+    [[nodiscard]] std::string path(const std::string& name) const { return path_ / name; }
+    std::string file(const std::string& name, const std::string& text) const {
+        std::ofstream(path(name)) << text;
+        return path(name);
+    }
+    std::string image(const std::string& name, off_t size) const {
+        file(name, "");
+        REQUIRE(::truncate(path(name).c_str(), size) == 0);
+        return path(name);
+    }
+
+  private:
+    std::filesystem::path path_;
+};
+
+std::vector<std::string> check(const std::vector<std::string>& entries) {
+    const auto list = parse_vscsi(entries);
+    REQUIRE(list.mistakes.empty());
+    std::vector<std::string> lines;
+    for (const Remark& mistake : check_backings(list.luns))
+        lines.push_back(to_string(mistake));
+    return lines;
+}
+
+} // namespace
+
+TEST_CASE("an ordinary xl file is read, whatever else is in it") {
+    const Folder folder;
+    const auto path = folder.file("demo.cfg", R"(# a comment
+name = "demo"
+uuid = "0f0e0d0c-0b0a-0908-0706-050403020100"
+type = "pvh"
+memory = 512
+disk = [ 'format=raw,vdev=xvda,target=/dev/vg/demo' ]
+vscsi = [ 'file:/srv/a.img,0:0:0:0',
+          "ram:64M,0:0:1:0,ro,name=scratch" ]
+)");
+    const XlFile file = read_xl_file(path);
+    CHECK(file.mistakes.empty());
+    CHECK(file.name == "demo");
+    CHECK(file.uuid == "0f0e0d0c-0b0a-0908-0706-050403020100");
+    CHECK_THAT(file.vscsi, Catch::Equals(std::vector<std::string>{
+                               "file:/srv/a.img,0:0:0:0", "ram:64M,0:0:1:0,ro,name=scratch"}));
+}
+
+TEST_CASE("a file without vscsi= is a domain without LUNs") {
+    const Folder folder;
+    const XlFile file = read_xl_file(folder.file("a.cfg", "name = 'a'\n"));
+    CHECK(file.mistakes.empty());
+    CHECK(file.vscsi.empty());
+    CHECK(file.uuid.empty());
+}
+
+TEST_CASE("a file that is wrong is refused with all that is wrong in it") {
+    const Folder folder;
+    struct Row {
+        const char* text;
+        std::vector<const char*> mistakes; ///< part of each
+    };
+    const auto row = GENERATE(
+        Row{"memory = 5\n", {"there is no name; expected name = "}},
+        Row{"name = ''\n", {"there is no name"}},
+        Row{"name = '17'\n", {"name '17' would be taken for a domain number"}},
+        Row{"name = 'a/b'\n", {"name 'a/b' cannot be a domain's"}},
+        Row{"name = [ 'a' ]\n", {"name is a list; expected a text"}},
+        Row{"name = 'a'\nuuid = '12'\n", {"uuid '12' is not a UUID"}},
+        Row{"name = 'a'\nuuid = '0f0e0d0c-0b0a-0908-0706-05040302010g'\n", {"is not a UUID"}},
+        Row{"name = 'a'\nuuid = [ 'x' ]\n", {"uuid is a list; expected a text"}},
+        Row{"name = 'a'\nvscsi = 'ram:1M,0:0:0:0'\n", {"vscsi is not a list; expected vscsi = ["}},
+        Row{"name = 'a'\nvscsi = [ ['x'], 'y' ]\n", {"vscsi: entry 1 is not a text"}},
+        Row{"name = '1'\nuuid = 'x'\nvscsi = 'y'\n",
+            {"domain number", "not a UUID", "vscsi is not a list"}},
+        Row{"name = 'a'\nvscsi = [ 'x'\n", {"config parsing error"}});
+    CAPTURE(row.text);
+    const auto path = folder.file("bad.cfg", row.text);
+    const XlFile file = read_xl_file(path);
+    REQUIRE(file.mistakes.size() == row.mistakes.size());
+    for (std::size_t i = 0; i < row.mistakes.size(); ++i) {
+        CHECK_THAT(file.mistakes[i], Catch::StartsWith(path + ":"));
+        CHECK_THAT(file.mistakes[i], Catch::Contains(row.mistakes[i]));
+    }
+}
+
+TEST_CASE("a file that cannot be read is refused by its name") {
+    const Folder folder;
+    const auto mistake = [](const std::string& path) {
+        const auto mistakes = read_xl_file(path).mistakes;
+        REQUIRE(mistakes.size() == 1);
+        CHECK_THAT(mistakes[0], Catch::StartsWith(path + ": "));
+        return mistakes[0];
+    };
+    CHECK_THAT(mistake(folder.path("none.cfg")), Catch::Contains("No such file"));
+    CHECK_THAT(mistake(folder.path(".")), Catch::Contains("not a regular file"));
+    REQUIRE(::mkfifo(folder.path("fifo").c_str(), 0600) == 0);
+    CHECK_THAT(mistake(folder.path("fifo")), Catch::Contains("not a regular file"));
+}
+
+TEST_CASE("a backing that can be used is no mistake") {
+    const Folder folder;
+    CHECK(
+        check({"file:" + folder.image("a", 1 << 20) + ",0:0:0:0",
+               "iso:" + folder.image("b", 2048) + ",0:0:0:1", "ram:1M,0:0:0:2", "null:1M,0:0:0:3"})
+            .empty());
+}
+
+TEST_CASE("a backing that cannot be used is a mistake of its entry") {
+    const Folder folder;
+    const auto only = [](const std::string& pdev) {
+        const auto lines = check({"ram:1M,0:0:0:0", pdev + ",0:0:0:1"});
+        REQUIRE(lines.size() == 1);
+        CHECK_THAT(lines[0], Catch::StartsWith("entry 2: '" + pdev + "': "));
+        return lines[0];
+    };
+    using Catch::Contains;
+    CHECK_THAT(only("file:" + folder.path("none")), Contains("no such file") && Contains("trunc"));
+    CHECK_THAT(only("iso:" + folder.path("none")), Contains("no such file"));
+    CHECK_THAT(only("/dev/pvscsi-none"), Contains("no such file"));
+    CHECK_THAT(only("file:" + folder.path(".")), Contains("not a regular file"));
+    CHECK_THAT(only("file:/dev/null"), Contains("not a regular file"));
+    CHECK_THAT(only("/dev/null"), Contains("neither a SCSI device nor a block device"));
+    CHECK_THAT(only("file:" + folder.image("small", 511)),
+               Contains("smaller than one block of 51"));
+    CHECK_THAT(only("iso:" + folder.image("cut", 2047)),
+               Contains("smaller than one block of 2048"));
+    CHECK_THAT(only("file:" + folder.image("a", 512) + "/b"), Contains("cannot be looked at"));
+}
+
+TEST_CASE("write access is looked for where writing is asked for") {
+    const Folder folder;
+    const auto image = folder.image("a", 4096);
+    REQUIRE(::chmod(folder.path(".").c_str(), 0755) == 0);
+    REQUIRE(::chmod(image.c_str(), 0444) == 0);
+    // Root may write to any file: be nobody for a moment.
+    const uid_t self = ::geteuid();
+    REQUIRE((self != 0 || ::seteuid(65534) == 0));
+    const auto writable = check({"file:" + image + ",0:0:0:0"});
+    const auto readable = check({"file:" + image + ",0:0:0:0,ro", "iso:" + image + ",0:0:0:1"});
+    REQUIRE((self != 0 || ::seteuid(self) == 0));
+    REQUIRE(writable.size() == 1);
+    CHECK_THAT(writable[0], Catch::Contains("cannot be opened for writing (Permission denied); "
+                                            "expected write access, or the option 'ro'"));
+    CHECK(readable.empty());
+}
+
+TEST_CASE("one backing under two names is found") {
+    const Folder folder;
+    const auto image = folder.image("a", 4096);
+    REQUIRE(::symlink(image.c_str(), folder.path("b").c_str()) == 0);
+    REQUIRE(::link(image.c_str(), folder.path("c").c_str()) == 0);
+    const auto second = GENERATE("b", "c");
+    const auto lines =
+        check({"file:" + image + ",0:0:0:0", "file:" + folder.path(second) + ",0:0:0:1"});
+    REQUIRE(lines.size() == 1);
+    CHECK_THAT(lines[0], Catch::Contains("entry 1 uses the same backing by another path"));
+    CHECK(check({"file:" + image + ",0:0:0:0,ro", "file:" + folder.path(second) + ",0:0:0:1,ro"})
+              .empty());
+}
+
+TEST_CASE("what serves a PDEV has a name") {
+    const auto target = [](const char* text) { return target_of(*config::parse_pdev(text)); };
+    CHECK(target("file:/srv/a") == "block");
+    CHECK(target("iso:/srv/a") == "iso");
+    CHECK(target("ram:1M") == "ram");
+    CHECK(target("null:1M") == "null");
+    CHECK(target("/dev/null") == "unknown");
+    CHECK(target("/dev/pvscsi-none") == "unknown");
+}
