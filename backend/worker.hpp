@@ -1,9 +1,12 @@
 // A data thread: an io_context of its own, an io_uring for the targets on it, and the
 // spin-or-sleep loop over what is pinned to it.
 //
-// A turn polls every active Pollable. One that had nothing to do for a while is armed and left
-// out of the turns until its event (a readable file in the io_context) activates it again, so an
-// idle vhost costs nothing. When no Pollable is active the thread sleeps in the io_context.
+// A turn polls every active Pollable. One that has had nothing to do for longer than its spin
+// window is armed and left out of the turns until its event (a readable file in the io_context)
+// activates it again, so an idle vhost costs nothing. When nothing is active the thread sleeps.
+//
+// The window tunes itself: work that comes shortly after arming would have been worth the spin, so
+// the window grows; a long sleep shrinks it.
 #pragma once
 
 #include <boost/asio/executor_work_guard.hpp>
@@ -37,21 +40,30 @@ class Pollable {
     /// Asks for an event, after which poll() is not needed until it comes.
     /// False if work has come meanwhile: poll again.
     virtual bool arm() noexcept = 0;
-    /// Work is under way that ends by itself soon (commands at a device): worth spinning for.
-    [[nodiscard]] virtual bool expects_work() const noexcept { return false; }
+    /// A guest drives it: with Wait::poll it is never armed.
+    [[nodiscard]] virtual bool guest_driven() const noexcept { return false; }
 
   protected:
     virtual ~Pollable() = default;
 
   private:
     friend class Worker;
+    using Clock = std::chrono::steady_clock;
     bool active_ = false;
+    bool idle_ = false;
+    Clock::time_point idle_since_{};
+    Clock::time_point armed_at_{};
+    Clock::duration window_{};
 };
 
 class Worker {
   public:
+    static constexpr std::chrono::microseconds least_spin{4};
+    static constexpr std::chrono::microseconds default_most_spin{100};
+
     /// Starts the thread. Throws std::system_error.
-    Worker(std::string name, Wait wait);
+    Worker(const std::string& name, Wait wait,
+           std::chrono::microseconds most_spin = default_most_spin);
     ~Worker(); ///< stops and joins; everything must have been removed
     Worker(const Worker&) = delete;
     Worker& operator=(const Worker&) = delete;
@@ -59,9 +71,12 @@ class Worker {
     // --- any thread ---
     /// Runs `work` on the worker. The only way in from another thread.
     void post(std::function<void()> work);
+    /// The same, and waits until it has run. Throws what it throws. Not from a worker.
+    void call(const std::function<void()>& work);
 
     // --- the worker's thread ---
     [[nodiscard]] boost::asio::io_context& context() noexcept { return context_; }
+    [[nodiscard]] bool inside() const noexcept { return thread_.get_id() == std::this_thread::get_id(); }
     /// Made at first use. Throws std::system_error.
     Uring& uring();
     /// `pollable` takes part in the turns from now on.
@@ -70,13 +85,17 @@ class Worker {
     void remove(Pollable& pollable) noexcept;
 
   private:
+    using Clock = Pollable::Clock;
     void run();
+    void run_handlers(bool may_sleep);
     bool turn() noexcept;
-    void settle();
+    void rest(Pollable*& place) noexcept;
 
     boost::asio::io_context context_{1};
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
-    Wait wait_;
+    const Wait wait_;
+    const Clock::duration most_spin_;
+    /// Removed ones leave a null until the end of the turn.
     std::vector<Pollable*> active_;
     std::unique_ptr<Uring> uring_;
     std::atomic<bool> stop_{false};

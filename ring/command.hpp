@@ -124,6 +124,12 @@ class SegmentList {
 class Command {
   public:
     Command() = default; ///< a CDB command with nothing in it: unused storage of a slot
+    /// Stands for a request that parse() rejected: only its tag is known.
+    [[nodiscard]] static Command rejected(GuestTag tag) noexcept {
+        Command command;
+        command.tag_ = tag;
+        return command;
+    }
 
     [[nodiscard]] Action action() const noexcept { return action_; }
     [[nodiscard]] GuestTag tag() const noexcept { return tag_; }

@@ -1,0 +1,72 @@
+#include "backend/data_path.hpp"
+
+#include <array>
+#include <boost/asio/post.hpp>
+#include <fmt/format.h>
+
+namespace pvscsi::backend {
+
+void DataPath::add_lun(const ring::Address& address, std::shared_ptr<Target> target) {
+    target->attach(worker_);
+    auto lun = std::make_shared<Lun>();
+    lun->address = address;
+    lun->target = std::move(target);
+    luns_.add(std::move(lun));
+}
+
+void DataPath::remove_lun(const ring::Address& address) {
+    auto lun = luns_.remove(address);
+    if (!lun)
+        return;
+    auto let_go = [self = shared_from_this(), lun] { lun->target->detach(); };
+    if (lun->in_flight == 0)
+        return let_go();
+    // The last command's end is no place to take the target away from under its feet.
+    lun->when_idle = [this, let_go] { boost::asio::post(worker_.context(), let_go); };
+}
+
+Expected<void, std::string> DataPath::connect(GrantRef ring_ref, EvtchnPort port,
+                                              std::function<void(std::string)> on_fault) {
+    Connection connection;
+    connection.grants = hypervisor_.open_grant_mapper(guest_);
+    auto page = connection.grants->map(std::array{ring_ref}, hv::Access::read_write);
+    if (!page)
+        return unexpected(fmt::format("can't map the frontend's ring-ref {}: {}",
+                                      ring_ref.value(), hv::to_string(page.error())));
+    connection.ring_page = std::move(*page);
+    auto channel = hypervisor_.bind_interdomain(guest_, port);
+    if (!channel)
+        return unexpected(fmt::format("can't bind to the frontend's event-channel {}: {}",
+                                      port.value(), channel.error().message()));
+    connection.channel = std::move(*channel);
+    queue_ = std::make_shared<Queue>(worker_, luns_, limits_, std::move(connection),
+                                     std::move(on_fault));
+    queue_->start();
+    return {};
+}
+
+void DataPath::disconnect(std::function<void()> drained) {
+    auto queue = std::exchange(queue_, nullptr);
+    if (!queue)
+        return drained();
+    // The queue owns the buffers that devices may still use: it lives until they have ended, and
+    // is let go of from the loop, not from inside its own call.
+    auto& context = worker_.context();
+    Queue& stopping = *queue;
+    stopping.stop([self = shared_from_this(), queue = std::move(queue), &context,
+                   drained = std::move(drained)]() mutable {
+        boost::asio::post(context, [self, queue = std::move(queue), drained = std::move(drained)] {
+            drained();
+        });
+    });
+}
+
+void DataPath::close(std::function<void()> closed) {
+    disconnect([self = shared_from_this(), closed = std::move(closed)] {
+        while (!self->luns_.all().empty())
+            self->remove_lun(self->luns_.all().front()->address);
+        closed();
+    });
+}
+
+} // namespace pvscsi::backend

@@ -1,0 +1,51 @@
+// The worker's half of a vhost: its logical units, which live as long as the vhost, and the queue
+// of the present connection. The control thread's half is Vhost.
+//
+// Thread: the worker's, but for the constructor. It keeps itself alive until its devices have let
+// go of everything.
+#pragma once
+
+#include "backend/lun_map.hpp"
+#include "backend/queue.hpp"
+#include "common/hypervisor/hypervisor.hpp"
+
+namespace pvscsi::backend {
+
+class DataPath : public std::enable_shared_from_this<DataPath> {
+  public:
+    DataPath(Worker& worker, hv::Hypervisor& hypervisor, DomId guest, const ring::Limits& limits)
+        : worker_(worker), hypervisor_(hypervisor), guest_(guest), limits_(limits) {}
+    DataPath(const DataPath&) = delete;
+    DataPath& operator=(const DataPath&) = delete;
+
+    [[nodiscard]] Worker& worker() noexcept { return worker_; }
+
+    /// Throws what the target's attach() throws. The address must be free.
+    void add_lun(const ring::Address& address, std::shared_ptr<Target> target);
+    /// The guest can't reach it from now on; the target is let go once its commands have ended.
+    void remove_lun(const ring::Address& address);
+
+    /// Maps the ring, binds the channel and begins to serve. The error says what the guest got
+    /// wrong; std::system_error what we did.
+    Expected<void, std::string> connect(GrantRef ring_ref, EvtchnPort port,
+                                        std::function<void(std::string)> on_fault);
+    /// Ends the connection; `drained` when no command of it is at a device any more.
+    void disconnect(std::function<void()> drained);
+    /// disconnect() and then lets go of all logical units.
+    void close(std::function<void()> closed);
+
+    void trim() noexcept {
+        if (queue_)
+            queue_->trim();
+    }
+
+  private:
+    Worker& worker_;
+    hv::Hypervisor& hypervisor_;
+    const DomId guest_;
+    const ring::Limits limits_;
+    LunMap luns_;
+    std::shared_ptr<Queue> queue_;
+};
+
+} // namespace pvscsi::backend

@@ -1,0 +1,323 @@
+#include "backend/queue.hpp"
+
+#include "backend/target_level.hpp"
+#include "common/base/log.hpp"
+#include "ring/response.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <sys/mman.h>
+
+namespace pvscsi::backend {
+
+namespace {
+
+constexpr std::uint8_t op_report_luns = 0xa0;
+
+std::span<std::byte> map_memory(std::size_t size) {
+    void* at = ::mmap(nullptr, size, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (at == MAP_FAILED)
+        throw std::system_error(errno, std::generic_category(), "memory for a vhost's requests");
+    return {static_cast<std::byte*>(at), size};
+}
+
+std::string_view describe(ring::RingFault fault) {
+    return fault == ring::RingFault::producer_overflow
+               ? "the frontend published more requests than the ring holds"
+               : "the frontend moved its request index backwards";
+}
+
+} // namespace
+
+Queue::Queue(Worker& worker, LunMap& luns, const ring::Limits& limits, Connection connection,
+             std::function<void(std::string)> on_fault, Patience patience)
+    : worker_(worker), luns_(luns), limits_(limits), patience_(patience),
+      connection_(std::move(connection)), on_fault_(std::move(on_fault)),
+      memory_(map_memory(ring::ring_size * std::size_t{limits.max_segments} * hv::page_size)),
+      ring_(ring::SharedPage(connection_.ring_page->bytes())), mover_(*connection_.grants),
+      event_(worker.context(), connection_.channel->fd()), deadline_(worker.context()) {
+    const std::size_t each = memory_.size() / ring::ring_size;
+    for (unsigned i = 0; i < ring::ring_size; ++i)
+        slots_.push_back(std::make_unique<Slot>(static_cast<RequestOwner&>(*this), i,
+                                                limits.max_segments,
+                                                memory_.subspan(i * each, each)));
+}
+
+Queue::~Queue() {
+    if (!stopped_)
+        event_.release();
+    ::munmap(memory_.data(), memory_.size());
+}
+
+void Queue::start() { worker_.activate(*this); }
+
+void Queue::stop(std::function<void()> drained) {
+    drained_ = std::move(drained);
+    stopped_ = true;
+    worker_.remove(*this);
+    deadline_.cancel();
+    event_.release(); // the channel owns the file
+    for (const auto& slot : slots_) {
+        if (slot->state == SlotState::pending)
+            slot->lun->target->abort(*slot);
+        else if (slot->state != SlotState::free)
+            release(*slot);
+    }
+    finished_.clear();
+    connection_.close();
+    drain_if_idle();
+}
+
+void Queue::trim() noexcept {
+    const bool idle = free_slots_ == (1u << ring::ring_size) - 1;
+    if (idle && std::exchange(touched_, false))
+        ::madvise(memory_.data(), memory_.size(), MADV_DONTNEED);
+}
+
+bool Queue::poll() noexcept {
+    if (dead_ || stopped_)
+        return false;
+    bool worked = take_requests();
+    resume_fetched();
+    worked |= finished_.size() > 0;
+    answer_finished();
+    return worked;
+}
+
+bool Queue::take_requests() noexcept {
+    const auto waiting = ring_.available();
+    if (!waiting) {
+        fault(waiting.error());
+        return false;
+    }
+    for (unsigned left = *waiting; left > 0; --left) {
+        ring::WireRequest wire;
+        ring_.take(wire);
+        if (left > 1)
+            ring_.prefetch_next();
+        // available() counts unanswered requests in, so a slot is free.
+        Slot& slot = *slots_[static_cast<unsigned>(std::countr_zero(free_slots_))];
+        free_slots_ &= free_slots_ - 1;
+        accept(slot, wire);
+    }
+    if (descriptors_.size() > 0)
+        parse_fetched_descriptors();
+    return *waiting > 0;
+}
+
+void Queue::accept(Slot& slot, const ring::WireRequest& wire) noexcept {
+    ++slot.incarnation;
+    slot.copy_failed = false;
+    const bool indirect = (wire.nr_segments & ring::indirect_flag) != 0;
+    auto& segments = indirect ? slot.pages : slot.segments;
+    const auto command = ring::parse(wire, limits_, segments);
+    if (!command) {
+        slot.prepare(ring::Command::rejected(ring::tag_of(wire)), 0);
+        return fail(slot, scsi::HostCode::error);
+    }
+    slot.prepare(*command, segments.total());
+    if (command->action() != ring::Action::cdb)
+        return begin_task_management(slot);
+    if (!command->indirect())
+        return dispatch(slot);
+    slot.state = SlotState::descriptors;
+    touched_ = true;
+    mover_.add(slot, segments.segments(), slot.memory.first(segments.total()),
+               hv::GrantCopy::Direction::from_peer);
+    descriptors_.add(slot);
+}
+
+void Queue::parse_fetched_descriptors() noexcept {
+    mover_.flush();
+    for (unsigned i = 0; i < descriptors_.size(); ++i) {
+        Slot& slot = descriptors_[i];
+        slot.segments.clear();
+        const auto bytes = slot.memory.first(slot.pages.total());
+        if (slot.copy_failed || !ring::parse_descriptors(bytes, limits_, slot.segments)) {
+            fail(slot, scsi::HostCode::error);
+            continue;
+        }
+        slot.prepare(slot.command, slot.segments.total());
+        dispatch(slot);
+    }
+    descriptors_.clear();
+}
+
+void Queue::dispatch(Slot& slot) noexcept {
+    Lun* const lun = luns_.find(slot.command.address());
+    if (lun == nullptr || slot.cdb().opcode() == op_report_luns) {
+        touched_ = true;
+        if (answer_at_target_level(luns_, slot))
+            return finish(slot);
+        if (lun == nullptr)
+            return fail(slot, scsi::HostCode::no_connect);
+    }
+    slot.lun = lun;
+    slot.state = SlotState::pending;
+    ++lun->in_flight;
+    proceed(slot, lun->target->start(slot));
+}
+
+void Queue::proceed(Slot& slot, Step step) noexcept {
+    switch (step) {
+    case Step::done:
+        return finish(slot);
+    case Step::pending:
+        // An ABORT may have come while the data-out was fetched.
+        if (slot.managers != 0)
+            slot.lun->target->abort(slot);
+        return;
+    case Step::need_data:
+        if (slot.direction() != ring::Direction::to_device || slot.data().size() > slot.length())
+            return fail(slot, scsi::HostCode::error);
+        slot.state = SlotState::data_out;
+        mover_.add(slot, slot.segments.segments(), slot.data(),
+                   hv::GrantCopy::Direction::from_peer);
+        data_out_.add(slot);
+        return;
+    }
+}
+
+void Queue::resume_fetched() noexcept {
+    if (data_out_.size() == 0)
+        return;
+    mover_.flush();
+    for (unsigned i = 0; i < data_out_.size(); ++i) {
+        Slot& slot = data_out_[i];
+        slot.state = SlotState::pending;
+        if (slot.copy_failed)
+            fail(slot, scsi::HostCode::error);
+        else if (const Step step = slot.lun->target->resume(slot); step != Step::need_data)
+            proceed(slot, step);
+        else
+            fail(slot, scsi::HostCode::error); // a command has one data-out
+    }
+    data_out_.clear();
+}
+
+void Queue::fail(Slot& slot, scsi::HostCode host) noexcept {
+    slot.outcome = {};
+    slot.outcome.host = host;
+    finish(slot);
+}
+
+void Queue::finish(Slot& slot) noexcept {
+    leave_lun(slot);
+    slot.state = SlotState::finished;
+    finished_.add(slot);
+}
+
+void Queue::leave_lun(Slot& slot) noexcept {
+    Lun* const lun = std::exchange(slot.lun, nullptr);
+    if (lun != nullptr && --lun->in_flight == 0 && lun->when_idle)
+        std::exchange(lun->when_idle, nullptr)();
+}
+
+void Queue::finished(Request& request) noexcept {
+    Slot& slot = slot_of(request);
+    if (stopped_) {
+        release(slot);
+        return drain_if_idle();
+    }
+    finish(slot);
+    worker_.activate(*this);
+}
+
+void Queue::answer_finished() noexcept {
+    if (finished_.size() == 0)
+        return;
+    for (unsigned i = 0; i < finished_.size(); ++i) {
+        Slot& slot = finished_[i];
+        if (slot.outcome.data_in.empty() || slot.direction() != ring::Direction::from_device)
+            continue;
+        const auto data = slot.outcome.data_in;
+        // The mover only reads what goes to the peer.
+        mover_.add(slot, slot.segments.segments(),
+                   {const_cast<std::byte*>(data.data()), data.size()},
+                   hv::GrantCopy::Direction::to_peer);
+    }
+    mover_.flush();
+    // An answered victim may finish its ABORT, which then stands behind it in the list.
+    for (unsigned i = 0; i < finished_.size(); ++i)
+        answer(finished_[i]);
+    finished_.clear();
+    if (ring_.publish())
+        connection_.channel->notify();
+}
+
+void Queue::answer(Slot& slot) noexcept {
+    const auto& command = slot.command;
+    if (command.action() == ring::Action::cdb) {
+        Outcome& outcome = slot.outcome;
+        if (slot.copy_failed) {
+            outcome = {};
+            outcome.host = scsi::HostCode::error;
+        }
+        const bool data_in = slot.direction() == ring::Direction::from_device;
+        const std::size_t moved = data_in ? outcome.data_in.size() + outcome.unmoved
+                                          : std::size_t{outcome.consumed};
+        const auto transferred = static_cast<std::uint32_t>(std::min<std::size_t>(moved, slot.length()));
+        ring_.put(ring::make_response(command.tag(), static_cast<std::uint8_t>(outcome.host),
+                                      static_cast<std::uint8_t>(outcome.status),
+                                      outcome.sense.bytes(), slot.length() - transferred));
+    } else {
+        ring_.put(ring::make_task_management_response(command.tag(), command.action(),
+                                                      slot.managed_well));
+    }
+    victim_answered(slot);
+    release(slot);
+}
+
+void Queue::release(Slot& slot) noexcept {
+    leave_lun(slot);
+    slot.state = SlotState::free;
+    slot.managers = 0;
+    free_slots_ |= 1u << slot.index;
+}
+
+void Queue::fault(ring::RingFault fault) noexcept {
+    dead_ = true;
+    on_fault_(std::string(describe(fault)));
+}
+
+void Queue::drain_if_idle() noexcept {
+    if (drained_ && free_slots_ == (1u << ring::ring_size) - 1)
+        std::exchange(drained_, nullptr)();
+}
+
+bool Queue::arm() noexcept {
+    if (dead_)
+        return true;
+    ring_.arm();
+    connection_.channel->unmask();
+    const auto waiting = ring_.available();
+    if (!waiting || *waiting > 0)
+        return false;
+    if (!waiting_for_event_)
+        wait_for_event();
+    return true;
+}
+
+void Queue::wait_for_event() {
+    waiting_for_event_ = true;
+    event_.async_wait(event_.wait_read,
+                      [weak = weak_from_this()](const boost::system::error_code& error) {
+                          const auto queue = weak.lock();
+                          if (!queue || queue->stopped_ || error)
+                              return;
+                          queue->waiting_for_event_ = false;
+                          queue->connection_.channel->take();
+                          queue->worker_.activate(*queue);
+                      });
+}
+
+std::span<std::byte> Queue::buffer(Request& request, std::size_t size) noexcept {
+    touched_ = true;
+    const auto memory = slot_of(request).memory;
+    return size <= memory.size() ? memory.first(size) : std::span<std::byte>{};
+}
+
+Slot& Queue::slot_of(Request& request) noexcept { return static_cast<Slot&>(request); }
+
+} // namespace pvscsi::backend
