@@ -1,0 +1,44 @@
+// The daemon's object graph: hypervisor, store, workers, registry; and its end.
+#pragma once
+
+#include "backend/registry.hpp"
+
+#include <boost/asio/signal_set.hpp>
+
+namespace pvscsi::backend {
+
+struct DaemonOptions {
+    hv::HypervisorChoice hypervisor;
+    unsigned threads = 1;
+    Wait wait = Wait::adaptive;
+    std::chrono::microseconds most_spin = Worker::default_most_spin;
+    /// feature-sg-grant: data segments of one request, 26 to 13312 (4 KiB each at most).
+    unsigned max_segments = 1024;
+    /// Gets a newline when the daemon serves; -1: none.
+    int ready_fd = -1;
+};
+
+class Daemon {
+  public:
+    /// Throws std::system_error or std::runtime_error when it can't be set up.
+    explicit Daemon(const DaemonOptions& options);
+
+    /// Serves until SIGTERM or SIGINT.
+    void run();
+
+  private:
+    void announce_ready(int fd);
+    void wait_for_signal();
+    void end();
+
+    boost::asio::io_context control_{1};
+    std::unique_ptr<hv::Hypervisor> hypervisor_;
+    std::unique_ptr<hv::Store> store_;
+    std::vector<std::unique_ptr<Worker>> workers_;
+    Surroundings around_;
+    std::unique_ptr<Registry> registry_;
+    boost::asio::signal_set signals_;
+    boost::asio::steady_timer patience_;
+};
+
+} // namespace pvscsi::backend

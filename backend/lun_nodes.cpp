@@ -1,0 +1,68 @@
+#include "backend/lun_nodes.hpp"
+
+#include "common/base/log.hpp"
+
+#include <stdexcept>
+
+namespace pvscsi::backend {
+
+std::vector<LunNode> LunNodes::list() {
+    std::vector<LunNode> nodes;
+    const auto names = store_.list(root_);
+    if (!names)
+        return nodes;
+    for (const std::string& name : *names) {
+        const auto state = store_.read(path(name, "state"));
+        if (!state)
+            continue; // half written or half removed: the next event shows it whole
+        nodes.push_back({name, xenbus::state_from_node(*state).value_or(xenbus::State::unknown),
+                         store_.read(path(name, "error")).has_value()});
+    }
+    return nodes;
+}
+
+std::string LunNodes::required(const std::string& name, const std::string& node) {
+    auto value = store_.read(path(name, node));
+    if (!value)
+        throw std::runtime_error("node " + path(name, node) + ": " + value.error().message());
+    return std::move(*value);
+}
+
+std::string LunNodes::optional(const std::string& name, const std::string& node) {
+    return store_.read(path(name, node)).value_or("");
+}
+
+xenbus::VirtualAddress LunNodes::address(const std::string& name) {
+    const std::string text = required(name, "v-dev");
+    const auto address = xenbus::parse_address(text);
+    if (!address)
+        throw std::runtime_error("v-dev is \"" + log::escaped(text) +
+                                 "\", expected HOST:CHANNEL:TARGET:LUN");
+    return *address;
+}
+
+LunConfig LunNodes::config(const std::string& name) {
+    LunConfig config;
+    config.pdev = required(name, "p-dev");
+    config.name = optional(name, "name");
+    const std::string mode = optional(name, "mode");
+    if (!mode.empty() && mode != "w" && mode != "r")
+        throw std::runtime_error("mode is \"" + log::escaped(mode) + "\", expected w or r");
+    config.read_only = mode == "r";
+    return config;
+}
+
+void LunNodes::set_state(const std::string& name, xenbus::State state) {
+    if (const auto done = store_.write(path(name, "state"), xenbus::to_node(state)); !done)
+        log::warning("node={} write failed error=\"{}\"", path(name, "state"),
+                     done.error().message());
+}
+
+void LunNodes::set_failed(const std::string& name, const std::string& reason) {
+    (void)store_.write(path(name, "error"), reason);
+    set_state(name, xenbus::State::closed);
+}
+
+void LunNodes::clear_error(const std::string& name) { (void)store_.remove(path(name, "error")); }
+
+} // namespace pvscsi::backend

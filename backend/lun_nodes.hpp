@@ -1,0 +1,52 @@
+// The `vscsi-devs/dev-N` nodes of one vhost: reading what the toolstack wrote, and telling it what
+// became of each.
+//
+// Thread: control. Nodes below B are the toolstack's, so what is wrong with them is an
+// administrator's mistake: it ends in the LUN's `error` node, and the other LUNs go on.
+#pragma once
+
+#include "backend/target.hpp"
+#include "common/hypervisor/store.hpp"
+#include "common/xenbus/nodes.hpp"
+#include "common/xenbus/state.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace pvscsi::backend {
+
+/// One dev-N as it is in the store now.
+struct LunNode {
+    std::string name; ///< "dev-0"
+    xenbus::State state = xenbus::State::unknown;
+    bool has_error = false;
+};
+
+class LunNodes {
+  public:
+    /// `path` is the vhost's backend path B.
+    LunNodes(hv::Store& store, std::string path) : store_(store), root_(path + "/vscsi-devs") {}
+
+    [[nodiscard]] std::vector<LunNode> list();
+    /// Throws std::runtime_error with what is missing or malformed.
+    [[nodiscard]] xenbus::VirtualAddress address(const std::string& name);
+    [[nodiscard]] LunConfig config(const std::string& name);
+
+    void set_state(const std::string& name, xenbus::State state);
+    /// State 6 with the reason for an administrator to read.
+    void set_failed(const std::string& name, const std::string& reason);
+    void clear_error(const std::string& name);
+
+  private:
+    [[nodiscard]] std::string required(const std::string& name, const std::string& node);
+    [[nodiscard]] std::string optional(const std::string& name, const std::string& node);
+    [[nodiscard]] std::string path(const std::string& name, const std::string& node) const {
+        return root_ + "/" + name + "/" + node;
+    }
+
+    hv::Store& store_;
+    const std::string root_;
+};
+
+} // namespace pvscsi::backend

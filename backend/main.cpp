@@ -1,0 +1,72 @@
+// pvscsid: the backend daemon.
+#include "backend/daemon.hpp"
+#include "common/base/log.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <cstdio>
+
+namespace {
+
+using namespace pvscsi;
+
+const std::map<std::string, backend::Wait> waits{{"event", backend::Wait::event},
+                                                 {"adaptive", backend::Wait::adaptive},
+                                                 {"poll", backend::Wait::poll}};
+const std::map<std::string, log::Level> levels{{"debug", log::Level::debug},
+                                               {"info", log::Level::info},
+                                               {"warning", log::Level::warning},
+                                               {"error", log::Level::error}};
+
+/// One core stays with the guests and the control thread.
+unsigned default_threads() { return std::max(1u, std::thread::hardware_concurrency() - 1); }
+
+} // namespace
+
+int main(int argc, char** argv) {
+    backend::DaemonOptions options;
+    options.threads = default_threads();
+    std::string host;
+    log::Level level = log::Level::info;
+    long most_spin = options.most_spin.count();
+
+    CLI::App app{"Serves SCSI devices to Xen guests. Runs in the foreground and logs to standard "
+                 "error, or to the journal under systemd.",
+                 "pvscsid"};
+    app.set_version_flag("--version", PVSCSI_VERSION);
+    app.add_option("--host", host,
+                   "directory of the embedded host (pvscsi-hostd); default: $PVSCSI_HOST, else Xen");
+    app.add_option("--threads", options.threads, "data threads; a vhost is pinned to one of them")
+        ->check(CLI::Range(1u, 256u))
+        ->capture_default_str();
+    app.add_option("--wait", options.wait,
+                   "how data threads wait for work: sleep at once (event), spin for a bounded time "
+                   "that tunes itself (adaptive, the default), or never sleep while a vhost is "
+                   "connected (poll)")
+        ->transform(CLI::CheckedTransformer(waits));
+    app.add_option("--max-spin", most_spin, "longest spin of --wait=adaptive, microseconds")
+        ->check(CLI::Range(0L, 100'000L))
+        ->capture_default_str();
+    app.add_option("--max-segments", options.max_segments,
+                   "feature-sg-grant: data segments of up to 4 KiB in one request")
+        ->check(CLI::Range(ring::max_direct_segments, ring::max_indirect_segments))
+        ->capture_default_str();
+    app.add_option("--log-level", level, "debug, info (the default), warning or error")
+        ->transform(CLI::CheckedTransformer(levels));
+    app.add_option("--ready-fd", options.ready_fd,
+                   "write a newline to this file descriptor and close it when serving");
+    CLI11_PARSE(app, argc, argv);
+
+    log::init("pvscsid", level);
+    try {
+        options.most_spin = std::chrono::microseconds(most_spin);
+        options.hypervisor = hv::HypervisorChoice::from(host);
+        backend::Daemon daemon(options);
+        daemon.run();
+        return 0;
+    } catch (const std::exception& error) {
+        log::error("{}", error.what());
+        return 1;
+    }
+}

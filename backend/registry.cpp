@@ -1,0 +1,224 @@
+#include "backend/registry.hpp"
+
+#include <boost/asio/post.hpp>
+
+#include <algorithm>
+
+namespace pvscsi::backend {
+
+namespace {
+constexpr auto dead_domain = "@releaseDomain";
+constexpr auto backend_token = "backend";
+/// Events taken before other handlers get their turn.
+constexpr int events_at_once = 256;
+/// Looks at one vhost: a burst, then so many a second.
+constexpr double look_burst = 50;
+constexpr double looks_per_second = 50;
+constexpr std::chrono::milliseconds postponement{50};
+constexpr std::chrono::seconds housekeeping_interval{10};
+} // namespace
+
+Registry::Registry(Surroundings& around, std::vector<std::unique_ptr<Worker>>& workers)
+    : around_(around), workers_(workers), root_(xenbus::backend_root(around.hypervisor.self())),
+      store_event_(around.control, around.store.fd()), postponed_(around.control),
+      housekeeping_(around.control) {
+    const auto watch = [&](const std::string& path, const std::string& token) {
+        if (const auto done = around_.store.watch(path, token); !done)
+            throw std::system_error(done.error(), "watching " + path);
+    };
+    watch(dead_domain, dead_domain);
+    watch(root_, backend_token);
+    bury_dead_domains();
+    wait_for_store();
+    keep_house();
+}
+
+Registry::~Registry() { store_event_.release(); }
+
+void Registry::wait_for_store() {
+    store_event_.async_wait(store_event_.wait_read, [this](const boost::system::error_code& error) {
+        if (error)
+            return;
+        take_events();
+        wait_for_store();
+    });
+}
+
+void Registry::take_events() {
+    for (int i = 0; i < events_at_once; ++i) {
+        const auto event = around_.store.next_event();
+        if (!event) {
+            look_at_dirty();
+            return;
+        }
+        take_event(*event);
+    }
+    look_at_dirty();
+    boost::asio::post(around_.control, [this] { take_events(); });
+}
+
+void Registry::take_event(const hv::WatchEvent& event) {
+    if (event.token == dead_domain)
+        return bury_dead_domains();
+    if (event.token == backend_token) {
+        if (event.path.size() <= root_.size())
+            return rescan();
+        const auto key = key_of(std::string_view(event.path).substr(root_.size() + 1));
+        return key ? refresh(*key) : rescan();
+    }
+    // The token of a frontend's watch is its key.
+    if (const auto key = key_of(event.token))
+        dirty_.insert(*key);
+}
+
+std::optional<Registry::Key> Registry::key_of(std::string_view below_root) const {
+    const auto slash = below_root.find('/');
+    if (slash == std::string_view::npos)
+        return {};
+    const auto rest = below_root.substr(slash + 1);
+    const auto guest = xenbus::parse_number(below_root.substr(0, slash), 0x7fef);
+    const auto device = xenbus::parse_number(rest.substr(0, rest.find('/')), 0xffff'ffff);
+    if (!guest || !device)
+        return {};
+    return Key{DomId{static_cast<std::uint16_t>(*guest)},
+               DevId{static_cast<std::uint32_t>(*device)}};
+}
+
+void Registry::rescan() {
+    std::set<Key> present;
+    for (const std::string& guest : around_.store.list(root_).value_or(std::vector<std::string>{}))
+        for (const std::string& device :
+             around_.store.list(root_ + "/" + guest).value_or(std::vector<std::string>{}))
+            if (const auto key = key_of(guest + "/" + device))
+                present.insert(*key);
+    for (const auto& [key, entry] : std::map(vhosts_))
+        if (!present.contains(key))
+            drop(key);
+    for (const Key& key : present)
+        refresh(key);
+}
+
+void Registry::refresh(const Key& key) {
+    const auto path = xenbus::backend_path(around_.hypervisor.self(), key.guest, key.device);
+    if (!around_.store.read(path + "/state"))
+        return drop(key);
+    if (!vhosts_.contains(key))
+        add(key);
+    dirty_.insert(key);
+}
+
+void Registry::add(const Key& key) {
+    if (closing_)
+        return;
+    Worker& worker = least_loaded();
+    ++load_[&worker];
+    auto vhost = std::make_shared<Vhost>(around_, worker, key.guest, key.device);
+    const auto token = std::to_string(key.guest.value()) + "/" + std::to_string(key.device.value());
+    if (const auto done = around_.store.watch(vhost->frontend() + "/state", token); !done)
+        log::error("vhost={} watch failed error=\"{}\"", vhost->frontend(),
+                   done.error().message());
+    log::info("vhost={} found", vhost->backend());
+    vhosts_[key] = {std::move(vhost), look_burst, std::chrono::steady_clock::now()};
+}
+
+void Registry::drop(const Key& key) {
+    const auto place = vhosts_.find(key);
+    if (place == vhosts_.end())
+        return;
+    const auto vhost = std::move(place->second.vhost);
+    vhosts_.erase(place);
+    dirty_.erase(key);
+    --load_[&vhost->worker()];
+    const auto token = std::to_string(key.guest.value()) + "/" + std::to_string(key.device.value());
+    (void)around_.store.unwatch(vhost->frontend() + "/state", token);
+    vhost->close([path = vhost->backend()] { log::info("vhost={} gone", path); });
+}
+
+void Registry::look_at_dirty() {
+    for (const Key& key : std::exchange(dirty_, {})) {
+        const auto place = vhosts_.find(key);
+        if (place == vhosts_.end())
+            continue;
+        if (may_look(place->second))
+            place->second.vhost->look();
+        else
+            dirty_.insert(key);
+    }
+    if (dirty_.empty())
+        return;
+    postponed_.expires_after(postponement);
+    postponed_.async_wait([this](const boost::system::error_code& error) {
+        if (!error)
+            look_at_dirty();
+    });
+}
+
+bool Registry::may_look(Entry& entry) {
+    const auto now = std::chrono::steady_clock::now();
+    const double seconds = std::chrono::duration<double>(now - entry.refilled).count();
+    entry.credit = std::min(look_burst, entry.credit + seconds * looks_per_second);
+    entry.refilled = now;
+    if (entry.credit < 1)
+        return false;
+    entry.credit -= 1;
+    return true;
+}
+
+/// A dead domain's nodes below its backends stay: the next domain with its number could read them.
+void Registry::bury_dead_domains() {
+    for (const std::string& name : around_.store.list(root_).value_or(std::vector<std::string>{})) {
+        const auto number = xenbus::parse_number(name, 0x7fef);
+        if (!number)
+            continue;
+        const DomId guest{static_cast<std::uint16_t>(*number)};
+        if (around_.store.domain_exists(guest))
+            continue;
+        log::info("domain={} gone", guest.value());
+        for (const auto& [key, entry] : std::map(vhosts_))
+            if (key.guest == guest)
+                drop(key);
+        if (const auto done = around_.store.remove(root_ + "/" + name); !done)
+            log::warning("node={}/{} not removed error=\"{}\"", root_, name,
+                         done.error().message());
+    }
+}
+
+void Registry::keep_house() {
+    housekeeping_.expires_after(housekeeping_interval);
+    housekeeping_.async_wait([this](const boost::system::error_code& error) {
+        if (error)
+            return;
+        for (const auto& [key, entry] : vhosts_)
+            entry.vhost->trim();
+        keep_house();
+    });
+}
+
+Worker& Registry::least_loaded() {
+    const auto place = std::min_element(
+        workers_.begin(), workers_.end(),
+        [&](const auto& a, const auto& b) { return load_[a.get()] < load_[b.get()]; });
+    return **place;
+}
+
+void Registry::close(std::function<void()> closed) {
+    closing_ = true;
+    store_event_.cancel();
+    postponed_.cancel();
+    housekeeping_.cancel();
+    // Counts down on the control thread; one for ourselves, so that no vhosts is no special case.
+    auto left = std::make_shared<std::size_t>(vhosts_.size() + 1);
+    auto& control = around_.control;
+    const auto one_less = [left, closed = std::move(closed)] {
+        if (--*left == 0)
+            closed();
+    };
+    for (auto& [key, entry] : vhosts_) {
+        entry.vhost->announce_end();
+        entry.vhost->close([&control, one_less] { boost::asio::post(control, one_less); });
+    }
+    vhosts_.clear();
+    one_less();
+}
+
+} // namespace pvscsi::backend

@@ -1,0 +1,66 @@
+// All vhosts of this backend domain: found by watching `backend/vscsi`, dropped when their nodes
+// or their domain are gone.
+//
+// Thread: control. A guest may write its nodes as often as it likes: events of a vhost collapse
+// into one look, and looks of one vhost are limited in number per second.
+#pragma once
+
+#include "backend/vhost.hpp"
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <map>
+#include <set>
+
+namespace pvscsi::backend {
+
+class Registry {
+  public:
+    /// Throws std::system_error if the store can't be watched.
+    Registry(Surroundings& around, std::vector<std::unique_ptr<Worker>>& workers);
+    ~Registry();
+
+    /// Tells all frontends that the backend goes, and ends all connections; `closed` when every
+    /// device has let go.
+    void close(std::function<void()> closed);
+
+  private:
+    struct Key {
+        DomId guest;
+        DevId device;
+        friend auto operator<=>(const Key&, const Key&) = default;
+    };
+    struct Entry {
+        std::shared_ptr<Vhost> vhost;
+        double credit = 0; ///< looks that it may have now
+        std::chrono::steady_clock::time_point refilled{};
+    };
+
+    void wait_for_store();
+    void take_events();
+    void take_event(const hv::WatchEvent& event);
+    void rescan();
+    void refresh(const Key& key);
+    void add(const Key& key);
+    void drop(const Key& key);
+    void look_at_dirty();
+    [[nodiscard]] bool may_look(Entry& entry);
+    void bury_dead_domains();
+    void keep_house();
+    [[nodiscard]] Worker& least_loaded();
+    [[nodiscard]] std::optional<Key> key_of(std::string_view below_root) const;
+
+    Surroundings& around_;
+    std::vector<std::unique_ptr<Worker>>& workers_;
+    const std::string root_;
+    std::map<Key, Entry> vhosts_;
+    std::set<Key> dirty_;
+    std::map<Worker*, unsigned> load_;
+    boost::asio::posix::stream_descriptor store_event_;
+    boost::asio::steady_timer postponed_;
+    boost::asio::steady_timer housekeeping_;
+    bool closing_ = false;
+};
+
+} // namespace pvscsi::backend

@@ -1,0 +1,265 @@
+#include "backend/vhost.hpp"
+
+#include <boost/asio/post.hpp>
+
+namespace pvscsi::backend {
+
+using xenbus::State;
+
+Vhost::Vhost(Surroundings& around, Worker& worker, DomId guest, DevId device)
+    : around_(around), guest_(guest),
+      backend_(xenbus::backend_path(around.hypervisor.self(), guest, device)),
+      frontend_(xenbus::frontend_path(guest, device)),
+      data_(std::make_shared<DataPath>(worker, around.hypervisor, guest, around.limits)),
+      nodes_(around.store, backend_),
+      log_(fmt::format("vhost={}/{}", guest.value(), device.value())) {
+    // A predecessor that died while it closed: it was its close, so it is ours now.
+    we_ended_it_ = state_of(backend_) == State::closing;
+}
+
+State Vhost::state_of(const std::string& path) {
+    const auto text = around_.store.read(path + "/state");
+    return text ? xenbus::state_from_node(*text).value_or(State::unknown) : State::unknown;
+}
+
+void Vhost::look() {
+    if (closed_ || link_ == Link::stopping)
+        return; // looks again when it has stopped
+    const State ours = state_of(backend_);
+    if (ours == State::unknown)
+        return; // not made whole yet, or going away: the registry notices
+    act(ours, state_of(frontend_));
+}
+
+void Vhost::act(State ours, State theirs) {
+    const bool up = link_ == Link::up;
+    switch (theirs) {
+    case State::unknown: // the frontend's nodes are gone
+        if (up)
+            return disconnect(ours, State::closed);
+        return;
+    case State::closed:
+        // At InitWait the next connection is on offer already.
+        if (up || (ours != State::closed && ours != State::init_wait))
+            return disconnect(ours, State::closed);
+        return;
+    case State::closing:
+        if (up || ours != State::closing)
+            return disconnect(ours, State::closing);
+        return;
+    case State::initialising:
+    case State::init_wait:
+        if (up)
+            return disconnect(ours, State::init_wait);
+        return greet(ours);
+    case State::initialised:
+    case State::connected:
+    case State::reconfiguring:
+    case State::reconfigured:
+        if (ours == State::closing)
+            return; // the frontend's turn
+        if (up && theirs == State::initialised && !same_connection())
+            return disconnect(ours, State::init_wait);
+        if (!up && (ours == State::initialising || ours == State::init_wait ||
+                    ours == State::closed) && theirs == State::initialised)
+            return connect(ours);
+        if (!up)
+            return end_from_our_side(ours, "the backend was restarted");
+        if (theirs == State::connected)
+            return while_connected(ours);
+        if (theirs == State::reconfiguring && ours == State::reconfiguring)
+            return reconfigure(ours);
+        return;
+    }
+}
+
+bool Vhost::move(State seen, State next) {
+    if (seen == next)
+        return true;
+    const std::string node = backend_ + "/state";
+    bool ours_to_write = false;
+    const auto done = hv::transact(around_.store, [&](hv::StoreTxn txn) -> Result<void> {
+        const auto now = around_.store.read(node, txn);
+        if (!now)
+            return unexpected(now.error());
+        ours_to_write = xenbus::state_from_node(*now) == seen;
+        if (!ours_to_write)
+            return {};
+        return around_.store.write(node, xenbus::to_node(next), txn);
+    });
+    if (!done) {
+        log_.warning("state={} not written error=\"{}\"", xenbus::to_string(next),
+                     done.error().message());
+        return false;
+    }
+    if (ours_to_write)
+        log::info("vhost={} state={}", backend_, xenbus::to_string(next));
+    return ours_to_write;
+}
+
+/// The frontend is not there yet, or starts anew: offer a connection.
+void Vhost::greet(State ours) {
+    if (ours == State::closing && !we_ended_it_)
+        return; // the toolstack wants it gone
+    if (!offered_) {
+        (void)around_.store.write(backend_ + "/feature-sg-grant",
+                                  std::to_string(around_.limits.max_segments));
+        offered_ = true;
+    }
+    close_removed_luns();
+    open_new_luns();
+    we_ended_it_ = false;
+    move(ours, State::init_wait);
+}
+
+void Vhost::connect(State ours) {
+    greet(ours);
+    // A LUN that was in use by an earlier connection is to be scanned anew.
+    confirm_luns(State::connected, State::initialised);
+    if (const auto linked = link_up(); !linked)
+        return end_from_our_side(state_of(backend_), linked.error());
+    link_ = Link::up;
+    confirmed_ = false;
+    clear_error();
+    log::info("vhost={} connected luns={}", backend_, luns_.size());
+    if (!move(State::init_wait, State::connected))
+        look();
+}
+
+/// Read once, in one transaction; a guest may write what it likes, whenever.
+Expected<Vhost::Endpoint, std::string> Vhost::read_endpoint() {
+    Result<std::string> ring_ref, channel;
+    const auto read = hv::transact(around_.store, [&](hv::StoreTxn txn) -> Result<void> {
+        ring_ref = around_.store.read(frontend_ + "/ring-ref", txn);
+        channel = around_.store.read(frontend_ + "/event-channel", txn);
+        return {};
+    });
+    if (!read || !ring_ref || !channel)
+        return unexpected(std::string("can't read the frontend's ring-ref and event-channel"));
+    constexpr std::uint64_t max = std::numeric_limits<std::uint32_t>::max();
+    const auto ref = xenbus::parse_number(*ring_ref, max);
+    const auto port = xenbus::parse_number(*channel, max);
+    if (!ref)
+        return unexpected(fmt::format("the frontend's ring-ref is \"{}\", expected a number",
+                                      log::escaped(*ring_ref)));
+    if (!port)
+        return unexpected(fmt::format("the frontend's event-channel is \"{}\", expected a number",
+                                      log::escaped(*channel)));
+    return Endpoint{GrantRef{static_cast<std::uint32_t>(*ref)},
+                    EvtchnPort{static_cast<std::uint32_t>(*port)}};
+}
+
+/// A frontend at Initialised while we serve one: the one we serve, on its way to Connected, or
+/// its successor (unbound and bound again, faster than we looked)?
+bool Vhost::same_connection() {
+    const auto now = read_endpoint();
+    return !confirmed_ && now && *now == endpoint_;
+}
+
+Expected<void, std::string> Vhost::link_up() {
+    const auto endpoint = read_endpoint();
+    if (!endpoint)
+        return unexpected(endpoint.error());
+    endpoint_ = *endpoint;
+    Expected<void, std::string> linked;
+    try {
+        data_->worker().call([&] {
+            linked = data_->connect(
+                endpoint_.ring_ref, endpoint_.port,
+                [&control = around_.control, weak = weak_from_this()](std::string reason) {
+                    boost::asio::post(control, [weak, reason = std::move(reason)] {
+                        if (const auto vhost = weak.lock())
+                            vhost->faulted(reason);
+                    });
+                });
+        });
+    } catch (const std::exception& error) {
+        return unexpected(std::string("can't serve the connection: ") + error.what());
+    }
+    return linked;
+}
+
+void Vhost::while_connected(State ours) {
+    confirmed_ = true;
+    if (ours != State::connected && ours != State::reconfigured)
+        return;
+    confirm_luns(State::initialised, State::connected);
+    move(ours, State::connected);
+}
+
+/// The frontend has let go of what is to be removed and waits for what is new.
+void Vhost::reconfigure(State ours) {
+    close_removed_luns();
+    open_new_luns();
+    move(ours, State::reconfigured);
+}
+
+void Vhost::disconnect(State ours, State next) {
+    if (link_ == Link::down) {
+        if (next == State::closed || ours != State::closed)
+            move(ours, next);
+        if (next == State::closed)
+            after_closed();
+        return;
+    }
+    link_ = Link::stopping;
+    if (next != State::init_wait)
+        move(ours, State::closing);
+    data_->worker().post([data = data_, &control = around_.control, weak = weak_from_this()] {
+        data->disconnect([&control, weak] {
+            boost::asio::post(control, [weak] {
+                if (const auto vhost = weak.lock(); vhost && vhost->link_ == Link::stopping) {
+                    vhost->link_ = Link::down;
+                    log::info("vhost={} disconnected", vhost->backend_);
+                    vhost->look();
+                }
+            });
+        });
+    });
+}
+
+/// Both ends are closed. What we ended we offer again; what the frontend ended stays closed until
+/// it comes back by itself, as a frontend that resets itself expects to read 6.
+void Vhost::after_closed() {
+    if (we_ended_it_ && around_.store.read(backend_ + "/online").value_or("1") == "1")
+        greet(state_of(backend_));
+}
+
+void Vhost::end_from_our_side(State ours, const std::string& reason) {
+    log_.warning("closing reason=\"{}\"", reason);
+    set_error(reason);
+    we_ended_it_ = true;
+    if (link_ == Link::up)
+        return disconnect(ours, State::closing);
+    move(ours, State::closing);
+}
+
+void Vhost::faulted(const std::string& reason) {
+    if (!closed_ && link_ == Link::up)
+        end_from_our_side(state_of(backend_), reason);
+}
+
+void Vhost::announce_end() {
+    const State ours = state_of(backend_);
+    if (link_ == Link::up) {
+        set_error("the backend daemon was stopped");
+        move(ours, State::closing);
+    }
+}
+
+void Vhost::close(std::function<void()> closed) {
+    closed_ = true;
+    data_->worker().post([data = data_, closed = std::move(closed)] { data->close(closed); });
+}
+
+void Vhost::trim() {
+    data_->worker().post([data = data_] { data->trim(); });
+}
+
+void Vhost::set_error(const std::string& reason) {
+    (void)around_.store.write(backend_ + "/error", reason);
+}
+
+void Vhost::clear_error() { (void)around_.store.remove(backend_ + "/error"); }
+
+} // namespace pvscsi::backend

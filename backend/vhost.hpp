@@ -1,0 +1,105 @@
+// The control half of one vhost: the backend's xenbus state machine (protocol: Linux'
+// xen-scsifront and xenbus_client; xen/include/public/io/{xenbus,vscsiif}.h).
+//
+// It is driven by look(): read both ends' states as they are now and do what they call for. Events
+// only say that it is time to look, so storms of them collapse and none can be missed, and a
+// frontend that is already at Initialised when the daemon starts is nothing special.
+//
+// Order, which guests rely on:
+//   a LUN's node is at 3 before B is at 4; I/O is served from before B is at 4 until the frontend
+//   has left; a removed LUN is served until the frontend is at 7; the ring is let go, and all
+//   commands at devices have ended, before B is at 6.
+//
+// Thread: control. Errors: what the guest does wrong ends its connection, with the reason in
+// B/error; what is wrong with a LUN is in the LUN's node.
+#pragma once
+
+#include "backend/data_path.hpp"
+#include "backend/lun_nodes.hpp"
+#include "common/base/log.hpp"
+#include "common/hypervisor/hypervisor.hpp"
+
+#include <boost/asio/io_context.hpp>
+
+#include <map>
+
+namespace pvscsi::backend {
+
+/// What all vhosts of the daemon share.
+struct Surroundings {
+    boost::asio::io_context& control;
+    hv::Hypervisor& hypervisor;
+    hv::Store& store;
+    ring::Limits limits;
+};
+
+class Vhost : public std::enable_shared_from_this<Vhost> {
+  public:
+    Vhost(Surroundings& around, Worker& worker, DomId guest, DevId device);
+
+    /// Something below B or F may have changed.
+    void look();
+    /// The daemon ends, or the vhost's nodes are gone: ends the connection at once. `closed` when
+    /// the devices have let go. No node is written any more.
+    void close(std::function<void()> closed);
+    /// Tells the frontend that its backend is going away.
+    void announce_end();
+
+    [[nodiscard]] Worker& worker() noexcept { return data_->worker(); }
+    [[nodiscard]] const std::string& frontend() const noexcept { return frontend_; }
+    [[nodiscard]] const std::string& backend() const noexcept { return backend_; }
+    void trim();
+
+  private:
+    /// Of the connection to the frontend.
+    enum class Link : std::uint8_t { down, up, stopping };
+    struct ServedLun {
+        ring::Address address;
+    };
+    /// Where the frontend can be reached.
+    struct Endpoint {
+        GrantRef ring_ref;
+        EvtchnPort port;
+        friend bool operator==(const Endpoint&, const Endpoint&) = default;
+    };
+
+    [[nodiscard]] xenbus::State state_of(const std::string& path);
+    /// Writes B/state unless somebody changed it from `seen` meanwhile; then there is an event.
+    bool move(xenbus::State seen, xenbus::State next);
+    void act(xenbus::State ours, xenbus::State theirs);
+    void greet(xenbus::State ours);
+    void connect(xenbus::State ours);
+    void while_connected(xenbus::State ours);
+    void reconfigure(xenbus::State ours);
+    void disconnect(xenbus::State ours, xenbus::State next);
+    void after_closed();
+    void end_from_our_side(xenbus::State ours, const std::string& reason);
+    void faulted(const std::string& reason);
+
+    void open_new_luns();
+    void open_lun(const LunNode& node);
+    void close_removed_luns();
+    void confirm_luns(xenbus::State from, xenbus::State to);
+    [[nodiscard]] Expected<Endpoint, std::string> read_endpoint();
+    [[nodiscard]] bool same_connection();
+    [[nodiscard]] Expected<void, std::string> link_up();
+    void set_error(const std::string& reason);
+    void clear_error();
+
+    Surroundings& around_;
+    const DomId guest_;
+    const std::string backend_;
+    const std::string frontend_;
+    std::shared_ptr<DataPath> data_;
+    LunNodes nodes_;
+    std::map<std::string, ServedLun> luns_; ///< by node name
+    Link link_ = Link::down;
+    Endpoint endpoint_;      ///< of the present connection
+    bool confirmed_ = false; ///< its frontend has been at Connected
+    bool we_ended_it_ = false; ///< the close is ours, so the next connection is ours to offer
+    bool offered_ = false;     ///< feature nodes are written
+    bool closed_ = false;
+    log::PeerLog log_;
+};
+
+} // namespace pvscsi::backend

@@ -1,0 +1,71 @@
+// The LUNs of a vhost: from their nodes to targets on the worker and back.
+#include "backend/vhost.hpp"
+
+namespace pvscsi::backend {
+
+using xenbus::State;
+
+void Vhost::open_new_luns() {
+    for (const LunNode& node : nodes_.list()) {
+        if (luns_.contains(node.name) || node.state == State::closing)
+            continue;
+        // 6 without an error was removed; with one it failed, and may do better now.
+        if (node.state == State::closed && !node.has_error)
+            continue;
+        open_lun(node);
+    }
+}
+
+void Vhost::open_lun(const LunNode& node) {
+    try {
+        const auto v = nodes_.address(node.name);
+        const ring::Address address{v.channel, v.target, v.lun};
+        for (const auto& [name, other] : luns_)
+            if (other.address == address)
+                throw std::runtime_error("its address is taken by " + name);
+        auto config = nodes_.config(node.name);
+        const auto vm = around_.store.read(xenbus::domain_path(guest_) + "/vm");
+        config.serial = vm.value_or(xenbus::domain_path(guest_)) + "/" + xenbus::to_string(v);
+        std::shared_ptr<Target> target = make_target(config);
+        data_->worker().call([&] { data_->add_lun(address, std::move(target)); });
+        luns_[node.name] = {address};
+        nodes_.set_state(node.name, State::initialised);
+        if (node.has_error)
+            nodes_.clear_error(node.name);
+        log::info("vhost={} lun={} v-dev={} p-dev=\"{}\" opened", backend_, node.name,
+                  xenbus::to_string(v), config.pdev);
+    } catch (const std::exception& error) {
+        log::warning("vhost={} lun={} failed error=\"{}\"", backend_, node.name, error.what());
+        nodes_.set_failed(node.name, error.what());
+    }
+}
+
+void Vhost::close_removed_luns() {
+    const auto nodes = nodes_.list();
+    for (auto it = luns_.begin(); it != luns_.end();) {
+        const auto node = std::find_if(nodes.begin(), nodes.end(),
+                                       [&](const auto& n) { return n.name == it->first; });
+        const bool removed = node == nodes.end() || node->state == State::closing;
+        if (!removed) {
+            ++it;
+            continue;
+        }
+        data_->worker().call([&] { data_->remove_lun(it->second.address); });
+        if (node != nodes.end())
+            nodes_.set_state(it->first, State::closed);
+        log::info("vhost={} lun={} removed", backend_, it->first);
+        it = luns_.erase(it);
+    }
+    // Removed before they were ever opened.
+    for (const LunNode& node : nodes)
+        if (node.state == State::closing && !luns_.contains(node.name))
+            nodes_.set_state(node.name, State::closed);
+}
+
+void Vhost::confirm_luns(State from, State to) {
+    for (const LunNode& node : nodes_.list())
+        if (node.state == from && luns_.contains(node.name))
+            nodes_.set_state(node.name, to);
+}
+
+} // namespace pvscsi::backend
