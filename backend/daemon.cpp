@@ -31,8 +31,9 @@ class SignalsBlocked {
 } // namespace
 
 Daemon::Daemon(const DaemonOptions& options)
-    : hypervisor_(hv::open_hypervisor(options.hypervisor)), store_(hypervisor_->open_store()),
-      around_{control_, *hypervisor_, *store_, ring::Limits{options.max_segments, true}},
+    : hypervisor_(hv::open_hypervisor(options.hypervisor)),
+      store_(hypervisor_->open_store()), around_{control_, *hypervisor_, *store_,
+                                                 ring::Limits{options.max_segments, true}},
       signals_(control_, SIGTERM, SIGINT), patience_(control_) {
     ::signal(SIGPIPE, SIG_IGN);
     {

@@ -4,8 +4,8 @@
 
 namespace pvscsi::backend {
 
-void DataMover::add(Slot& slot, std::span<const ring::Segment> segments,
-                    std::span<std::byte> local, hv::GrantCopy::Direction direction) noexcept {
+void DataMover::add(Slot& slot, std::span<const ring::Segment> segments, std::span<std::byte> local,
+                    hv::GrantCopy::Direction direction) noexcept {
     for (const ring::Segment& segment : segments) {
         if (local.empty())
             break;

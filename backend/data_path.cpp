@@ -31,8 +31,8 @@ Expected<void, std::string> DataPath::connect(GrantRef ring_ref, EvtchnPort port
     connection.grants = hypervisor_.open_grant_mapper(guest_);
     auto page = connection.grants->map(std::array{ring_ref}, hv::Access::read_write);
     if (!page)
-        return unexpected(fmt::format("can't map the frontend's ring-ref {}: {}",
-                                      ring_ref.value(), hv::to_string(page.error())));
+        return unexpected(fmt::format("can't map the frontend's ring-ref {}: {}", ring_ref.value(),
+                                      hv::to_string(page.error())));
     connection.ring_page = std::move(*page);
     auto channel = hypervisor_.bind_interdomain(guest_, port);
     if (!channel)
@@ -55,9 +55,8 @@ void DataPath::disconnect(std::function<void()> drained) {
     Queue& stopping = *queue;
     stopping.stop([self = shared_from_this(), queue = std::move(queue), &context,
                    drained = std::move(drained)]() mutable {
-        boost::asio::post(context, [self, queue = std::move(queue), drained = std::move(drained)] {
-            drained();
-        });
+        boost::asio::post(
+            context, [self, queue = std::move(queue), drained = std::move(drained)] { drained(); });
     });
 }
 

@@ -5,11 +5,13 @@
 
 namespace pvscsi::backend {
 
-LunMap::LunMap() { rebuild(); }
+LunMap::LunMap() {
+    rebuild();
+}
 
 std::size_t LunMap::bucket(const ring::Address& address) const noexcept {
-    const std::uint64_t key = std::uint64_t{address.channel} << 32 |
-                              std::uint64_t{address.target} << 16 | address.lun;
+    const std::uint64_t key =
+        std::uint64_t{address.channel} << 32 | std::uint64_t{address.target} << 16 | address.lun;
     // Fibonacci hashing: the high bits of the product are the well mixed ones.
     return (key * 0x9e3779b97f4a7c15u >> 32) & (table_.size() - 1);
 }
@@ -30,9 +32,9 @@ bool LunMap::has_target(std::uint16_t channel, std::uint16_t target) const noexc
 bool LunMap::add(std::shared_ptr<Lun> lun) {
     if (find(lun->address) != nullptr)
         return false;
-    const auto place = std::lower_bound(
-        luns_.begin(), luns_.end(), lun,
-        [](const auto& a, const auto& b) { return a->address < b->address; });
+    const auto place =
+        std::lower_bound(luns_.begin(), luns_.end(), lun,
+                         [](const auto& a, const auto& b) { return a->address < b->address; });
     luns_.insert(place, std::move(lun));
     rebuild();
     return true;

@@ -63,6 +63,8 @@ void LunNodes::set_failed(const std::string& name, const std::string& reason) {
     set_state(name, xenbus::State::closed);
 }
 
-void LunNodes::clear_error(const std::string& name) { (void)store_.remove(path(name, "error")); }
+void LunNodes::clear_error(const std::string& name) {
+    (void)store_.remove(path(name, "error"));
+}
 
 } // namespace pvscsi::backend

@@ -20,7 +20,9 @@ const std::map<std::string, log::Level> levels{{"debug", log::Level::debug},
                                                {"error", log::Level::error}};
 
 /// One core stays with the guests and the control thread.
-unsigned default_threads() { return std::max(1u, std::thread::hardware_concurrency() - 1); }
+unsigned default_threads() {
+    return std::max(1u, std::thread::hardware_concurrency() - 1);
+}
 
 } // namespace
 
@@ -35,8 +37,9 @@ int main(int argc, char** argv) {
                  "error, or to the journal under systemd.",
                  "pvscsid"};
     app.set_version_flag("--version", PVSCSI_VERSION);
-    app.add_option("--host", host,
-                   "directory of the embedded host (pvscsi-hostd); default: $PVSCSI_HOST, else Xen");
+    app.add_option(
+        "--host", host,
+        "directory of the embedded host (pvscsi-hostd); default: $PVSCSI_HOST, else Xen");
     app.add_option("--threads", options.threads, "data threads; a vhost is pinned to one of them")
         ->check(CLI::Range(1u, 256u))
         ->capture_default_str();

@@ -50,7 +50,9 @@ Queue::~Queue() {
     ::munmap(memory_.data(), memory_.size());
 }
 
-void Queue::start() { worker_.activate(*this); }
+void Queue::start() {
+    worker_.activate(*this);
+}
 
 void Queue::stop(std::function<void()> drained) {
     drained_ = std::move(drained);
@@ -255,9 +257,10 @@ void Queue::answer(Slot& slot) noexcept {
             outcome.host = scsi::HostCode::error;
         }
         const bool data_in = slot.direction() == ring::Direction::from_device;
-        const std::size_t moved = data_in ? outcome.data_in.size() + outcome.unmoved
-                                          : std::size_t{outcome.consumed};
-        const auto transferred = static_cast<std::uint32_t>(std::min<std::size_t>(moved, slot.length()));
+        const std::size_t moved =
+            data_in ? outcome.data_in.size() + outcome.unmoved : std::size_t{outcome.consumed};
+        const auto transferred =
+            static_cast<std::uint32_t>(std::min<std::size_t>(moved, slot.length()));
         ring_.put(ring::make_response(command.tag(), static_cast<std::uint8_t>(outcome.host),
                                       static_cast<std::uint8_t>(outcome.status),
                                       outcome.sense.bytes(), slot.length() - transferred));
@@ -318,6 +321,8 @@ std::span<std::byte> Queue::buffer(Request& request, std::size_t size) noexcept 
     return size <= memory.size() ? memory.first(size) : std::span<std::byte>{};
 }
 
-Slot& Queue::slot_of(Request& request) noexcept { return static_cast<Slot&>(request); }
+Slot& Queue::slot_of(Request& request) noexcept {
+    return static_cast<Slot&>(request);
+}
 
 } // namespace pvscsi::backend

@@ -101,8 +101,8 @@ void Queue::expire_managers() {
         if (slot->state != SlotState::managing)
             continue;
         if (slot->deadline > now) {
-            set_deadline(*slot, std::chrono::duration_cast<std::chrono::milliseconds>(
-                                    slot->deadline - now));
+            set_deadline(
+                *slot, std::chrono::duration_cast<std::chrono::milliseconds>(slot->deadline - now));
             continue;
         }
         for (const auto& victim : slots_)

@@ -33,7 +33,9 @@ Registry::Registry(Surroundings& around, std::vector<std::unique_ptr<Worker>>& w
     keep_house();
 }
 
-Registry::~Registry() { store_event_.release(); }
+Registry::~Registry() {
+    store_event_.release();
+}
 
 void Registry::wait_for_store() {
     store_event_.async_wait(store_event_.wait_read, [this](const boost::system::error_code& error) {
@@ -115,8 +117,7 @@ void Registry::add(const Key& key) {
     auto vhost = std::make_shared<Vhost>(around_, worker, key.guest, key.device);
     const auto token = std::to_string(key.guest.value()) + "/" + std::to_string(key.device.value());
     if (const auto done = around_.store.watch(vhost->frontend() + "/state", token); !done)
-        log::error("vhost={} watch failed error=\"{}\"", vhost->frontend(),
-                   done.error().message());
+        log::error("vhost={} watch failed error=\"{}\"", vhost->frontend(), done.error().message());
     log::info("vhost={} found", vhost->backend());
     vhosts_[key] = {std::move(vhost), look_burst, std::chrono::steady_clock::now()};
 }
@@ -195,9 +196,10 @@ void Registry::keep_house() {
 }
 
 Worker& Registry::least_loaded() {
-    const auto place = std::min_element(
-        workers_.begin(), workers_.end(),
-        [&](const auto& a, const auto& b) { return load_[a.get()] < load_[b.get()]; });
+    const auto place =
+        std::min_element(workers_.begin(), workers_.end(), [&](const auto& a, const auto& b) {
+            return load_[a.get()] < load_[b.get()];
+        });
     return **place;
 }
 

@@ -20,8 +20,8 @@ enum class SlotState : std::uint8_t {
 struct Slot final : Request {
     Slot(RequestOwner& owner, unsigned number, unsigned max_segments,
          std::span<std::byte> slot_memory)
-        : Request(owner), index(number), segments(max_segments),
-          pages(ring::max_direct_segments), memory(slot_memory) {}
+        : Request(owner), index(number), segments(max_segments), pages(ring::max_direct_segments),
+          memory(slot_memory) {}
 
     const unsigned index;
     SlotState state = SlotState::free;

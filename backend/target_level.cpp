@@ -92,8 +92,7 @@ bool answer_at_target_level(const LunMap& luns, Request& request) noexcept {
     if (lun_exists)
         return false;
     constexpr std::uint8_t lun_not_supported = 0x25;
-    const auto sense =
-        scsi::Sense::fixed(scsi::SenseKey::illegal_request, lun_not_supported, 0x00);
+    const auto sense = scsi::Sense::fixed(scsi::SenseKey::illegal_request, lun_not_supported, 0x00);
     if (opcode == op_inquiry) {
         inquire_missing_lun(request);
     } else if (opcode == op_request_sense) {

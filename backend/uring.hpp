@@ -46,7 +46,8 @@ class Uring final : public Pollable {
 
     bool poll() noexcept override;
     bool arm() noexcept override;
-    [[nodiscard]] bool expects_work() const noexcept override { return in_flight_ > 0; }
+    /// Operations are with the kernel.
+    [[nodiscard]] bool expects_work() const noexcept { return in_flight_ > 0; }
 
   private:
     io_uring_sqe* next(UringCompletion* done) noexcept;

@@ -60,8 +60,9 @@ void Vhost::act(State ours, State theirs) {
             return; // the frontend's turn
         if (up && theirs == State::initialised && !same_connection())
             return disconnect(ours, State::init_wait);
-        if (!up && (ours == State::initialising || ours == State::init_wait ||
-                    ours == State::closed) && theirs == State::initialised)
+        if (!up &&
+            (ours == State::initialising || ours == State::init_wait || ours == State::closed) &&
+            theirs == State::initialised)
             return connect(ours);
         if (!up)
             return end_from_our_side(ours, "the backend was restarted");
@@ -260,6 +261,8 @@ void Vhost::set_error(const std::string& reason) {
     (void)around_.store.write(backend_ + "/error", reason);
 }
 
-void Vhost::clear_error() { (void)around_.store.remove(backend_ + "/error"); }
+void Vhost::clear_error() {
+    (void)around_.store.remove(backend_ + "/error");
+}
 
 } // namespace pvscsi::backend

@@ -94,8 +94,8 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
     LunNodes nodes_;
     std::map<std::string, ServedLun> luns_; ///< by node name
     Link link_ = Link::down;
-    Endpoint endpoint_;      ///< of the present connection
-    bool confirmed_ = false; ///< its frontend has been at Connected
+    Endpoint endpoint_;        ///< of the present connection
+    bool confirmed_ = false;   ///< its frontend has been at Connected
     bool we_ended_it_ = false; ///< the close is ours, so the next connection is ours to offer
     bool offered_ = false;     ///< feature nodes are written
     bool closed_ = false;

@@ -33,7 +33,9 @@ Worker::~Worker() {
     thread_.join();
 }
 
-void Worker::post(std::function<void()> work) { boost::asio::post(context_, std::move(work)); }
+void Worker::post(std::function<void()> work) {
+    boost::asio::post(context_, std::move(work));
+}
 
 void Worker::call(const std::function<void()>& work) {
     assert(!inside());

@@ -76,7 +76,9 @@ class Worker {
 
     // --- the worker's thread ---
     [[nodiscard]] boost::asio::io_context& context() noexcept { return context_; }
-    [[nodiscard]] bool inside() const noexcept { return thread_.get_id() == std::this_thread::get_id(); }
+    [[nodiscard]] bool inside() const noexcept {
+        return thread_.get_id() == std::this_thread::get_id();
+    }
     /// Made at first use. Throws std::system_error.
     Uring& uring();
     /// `pollable` takes part in the turns from now on.

@@ -30,8 +30,8 @@ namespace pvscsi::ring {
                                                                 bool success) noexcept {
     WireResponse response{};
     response.rqid = tag.value();
-    response.act = static_cast<std::uint8_t>(action == Action::abort ? WireAction::abort
-                                                                     : WireAction::reset);
+    response.act =
+        static_cast<std::uint8_t>(action == Action::abort ? WireAction::abort : WireAction::reset);
     response.rslt = success ? task_management_success : task_management_failed;
     return response;
 }

@@ -44,9 +44,13 @@ void init(std::string_view program, Level level) {
     spdlog::flush_on(spdlog::level::debug);
 }
 
-void set_level(Level level) noexcept { spdlog::set_level(to_spdlog(level)); }
+void set_level(Level level) noexcept {
+    spdlog::set_level(to_spdlog(level));
+}
 
-bool enabled(Level level) noexcept { return spdlog::should_log(to_spdlog(level)); }
+bool enabled(Level level) noexcept {
+    return spdlog::should_log(to_spdlog(level));
+}
 
 void write(Level level, std::string_view text) {
     spdlog::log(to_spdlog(level), "{}", text);
@@ -82,7 +86,8 @@ bool PeerLog::admit() noexcept {
 
 void PeerLog::emit(const std::string& text) {
     if (suppressed_ > 0)
-        write(Level::warning, fmt::format("{} suppressed={}", prefix_, std::exchange(suppressed_, 0)));
+        write(Level::warning,
+              fmt::format("{} suppressed={}", prefix_, std::exchange(suppressed_, 0)));
     write(Level::warning, fmt::format("{} {}", prefix_, text));
 }
 

@@ -13,7 +13,9 @@ constexpr std::uint8_t current_descriptor = 0x72;
 constexpr std::uint8_t valid = 0x80;
 constexpr std::size_t fixed_size = 18;
 
-bool is_descriptor(std::uint8_t response_code) { return (response_code & 0x7e) == 0x72; }
+bool is_descriptor(std::uint8_t response_code) {
+    return (response_code & 0x7e) == 0x72;
+}
 } // namespace
 
 Sense Sense::from_bytes(std::span<const std::uint8_t> bytes) noexcept {
@@ -59,8 +61,8 @@ Sense Sense::with_information(SenseKey key, std::uint8_t asc, std::uint8_t ascq,
 Sense Sense::illegal_field(std::uint8_t asc, std::uint8_t ascq, bool in_cdb, std::uint16_t byte,
                            std::optional<std::uint8_t> bit) noexcept {
     Sense sense = fixed(SenseKey::illegal_request, asc, ascq);
-    sense.bytes_[15] = static_cast<std::uint8_t>(0x80 | (in_cdb ? 0x40 : 0) |
-                                                 (bit ? 0x08 | (*bit & 7) : 0));
+    sense.bytes_[15] =
+        static_cast<std::uint8_t>(0x80 | (in_cdb ? 0x40 : 0) | (bit ? 0x08 | (*bit & 7) : 0));
     store_be16(sense.bytes_, 16, byte);
     return sense;
 }

@@ -24,7 +24,6 @@ enum class SenseKey : std::uint8_t {
     miscompare = 0xe,
 };
 
-
 /// Up to 96 bytes, fixed or descriptor format; empty if there is none.
 class Sense {
   public:

@@ -7,18 +7,26 @@
 namespace pvscsi::xenbus {
 
 namespace {
-std::string number(std::uint64_t value) { return std::to_string(value); }
+std::string number(std::uint64_t value) {
+    return std::to_string(value);
+}
 } // namespace
 
-std::string domain_path(DomId domain) { return "/local/domain/" + number(domain.value()); }
+std::string domain_path(DomId domain) {
+    return "/local/domain/" + number(domain.value());
+}
 
-std::string backend_root(DomId backend) { return domain_path(backend) + "/backend/vscsi"; }
+std::string backend_root(DomId backend) {
+    return domain_path(backend) + "/backend/vscsi";
+}
 
 std::string backend_path(DomId backend, DomId guest, DevId device) {
     return backend_root(backend) + "/" + number(guest.value()) + "/" + number(device.value());
 }
 
-std::string frontend_root(DomId guest) { return domain_path(guest) + "/device/vscsi"; }
+std::string frontend_root(DomId guest) {
+    return domain_path(guest) + "/device/vscsi";
+}
 
 std::string frontend_path(DomId guest, DevId device) {
     return frontend_root(guest) + "/" + number(device.value());

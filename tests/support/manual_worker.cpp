@@ -9,7 +9,8 @@
 
 namespace pvscsi::backend {
 
-Worker::Worker(std::string, Wait wait) : work_(context_.get_executor()), wait_(wait) {}
+Worker::Worker(const std::string&, Wait wait, std::chrono::microseconds most_spin)
+    : work_(context_.get_executor()), wait_(wait), most_spin_(most_spin) {}
 Worker::~Worker() {
     uring_.reset();
 }

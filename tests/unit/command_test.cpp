@@ -64,9 +64,10 @@ TEST_CASE("CDB lengths follow the opcode's group") {
         bool sound;
     };
     const Row rows[] = {
-        {0x00, 6, true},  {0x00, 5, false},  {0x00, 0, false}, {0x28, 9, false},  {0x28, 10, true},
-        {0x55, 9, false}, {0x88, 15, false}, {0x88, 16, true}, {0x88, 17, false}, {0xa8, 11, false},
-        {0xa8, 12, true}, {0xc0, 1, true},   {0xe0, 1, true},  {0x7f, 16, true},  {0x12, 255, false},
+        {0x00, 6, true},   {0x00, 5, false},  {0x00, 0, false},   {0x28, 9, false},
+        {0x28, 10, true},  {0x55, 9, false},  {0x88, 15, false},  {0x88, 16, true},
+        {0x88, 17, false}, {0xa8, 11, false}, {0xa8, 12, true},   {0xc0, 1, true},
+        {0xe0, 1, true},   {0x7f, 16, true},  {0x12, 255, false},
     };
     for (const Row& row : rows) {
         WireRequest wire = read10(1);
@@ -97,9 +98,9 @@ TEST_CASE("a segment stays within its page") {
         std::uint16_t offset, length;
         bool sound;
     };
-    const Row rows[] = {{0, 4096, true},    {4095, 1, true},        {4096, 0, false},
-                        {0, 0, false},      {1, 4096, false},       {0, 4097, false},
-                        {65535, 1, false},  {65535, 65535, false},  {4096, 1, false},
+    const Row rows[] = {{0, 4096, true},   {4095, 1, true},       {4096, 0, false},
+                        {0, 0, false},     {1, 4096, false},      {0, 4097, false},
+                        {65535, 1, false}, {65535, 65535, false}, {4096, 1, false},
                         {0, 65535, false}};
     for (const Row& row : rows) {
         WireRequest wire = read10(1);
