@@ -1,0 +1,333 @@
+#include "frontend/run/server.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fmt/core.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <system_error>
+
+namespace pvscsi::run {
+
+namespace {
+
+constexpr int backlog = 64;
+
+sockaddr_un address_of(const std::string& path) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path.size() >= sizeof(address.sun_path))
+        throw std::system_error(ENAMETOOLONG, std::generic_category(), path);
+    std::copy(path.begin(), path.end(), address.sun_path);
+    return address;
+}
+
+UniqueFd listen_on(const std::string& path) {
+    UniqueFd fd(adopt_fd, socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (!fd)
+        throw std::system_error(errno, std::generic_category(), "socket");
+    const sockaddr_un address = address_of(path);
+    // Whoever can connect has the guest's disks: the owner alone, from the first moment on.
+    const mode_t old_mask = umask(0177);
+    const bool bound =
+        bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
+    const int error = errno;
+    umask(old_mask);
+    if (!bound || listen(fd.get(), backlog) != 0)
+        throw std::system_error(bound ? errno : error, std::generic_category(), path);
+    return fd;
+}
+
+/// Sends an Answer, and a descriptor with it unless it is negative.
+bool send_answer(int socket, const wire::Answer& answer, int descriptor) noexcept {
+    wire::Answer copy = answer;
+    iovec data{&copy, sizeof(copy)};
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))]{};
+    msghdr message{};
+    message.msg_iov = &data;
+    message.msg_iovlen = 1;
+    if (descriptor >= 0) {
+        message.msg_control = control;
+        message.msg_controllen = sizeof(control);
+        cmsghdr* header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof(int));
+        std::memcpy(CMSG_DATA(header), &descriptor, sizeof(descriptor));
+    }
+    return sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof(answer);
+}
+
+Hctl address_in(const wire::Hello& hello) noexcept {
+    return {hello.host, hello.channel, hello.target, hello.lun};
+}
+
+} // namespace
+
+std::string node_name(const Hctl& address) {
+    return fmt::format("{}/{}:{}:{}:{}", wire::node_directory, address.host, address.channel,
+                       address.target, address.lun);
+}
+
+Server::Server(Loop& loop, std::string path, std::chrono::milliseconds patience)
+    : loop_(loop), path_(std::move(path)), patience_(patience), listener_(listen_on(path_)) {
+    loop_.watch(listener_.get(), [this] { accept_one(); });
+}
+
+Server::~Server() {
+    stop_listening();
+    while (!connections_.empty())
+        end(connections_.begin());
+    for (const Vhost& vhost : vhosts_)
+        loop_.unwatch(vhost.transport().fd());
+}
+
+void Server::stop_listening() noexcept {
+    if (!listener_)
+        return;
+    loop_.unwatch(listener_.get());
+    listener_.reset();
+    unlink(path_.c_str());
+}
+
+void Server::add_vhost(std::unique_ptr<Transport> transport) {
+    Vhost& vhost = vhosts_.emplace_back(std::move(transport), patience_);
+    vhost.transport().on_event([this, &vhost](const Event& event) { on_event(vhost, event); });
+    // Nothing to do when it is readable: every turn of the loop pumps all vhosts.
+    loop_.watch(vhost.transport().fd(), [] {});
+    resync(vhost);
+}
+
+std::vector<Hctl> Server::nodes() const {
+    std::vector<Hctl> addresses;
+    for (const auto& entry : nodes_)
+        addresses.push_back(entry.first);
+    return addresses;
+}
+
+void Server::accept_one() {
+    UniqueFd socket(adopt_fd,
+                    accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (!socket) {
+        if (errno != EMFILE && errno != ENFILE && errno != ENOMEM && errno != ENOBUFS)
+            return;
+        // The listener stays readable; looking at it again and again would help nobody.
+        loop_.unwatch(listener_.get());
+        full_ = true;
+        return;
+    }
+    const auto connection = connections_.emplace(connections_.end());
+    const int fd = socket.get();
+    connection->socket = std::move(socket);
+    try {
+        loop_.watch(fd, [this, connection] { receive(connection); });
+    } catch (const std::system_error&) {
+        connections_.erase(connection);
+    }
+}
+
+void Server::receive(Connections::iterator connection) {
+    union {
+        wire::Hello hello;
+        wire::Submit submit;
+    } message;
+    const ssize_t size =
+        recv(connection->fd(), &message, sizeof(message), MSG_DONTWAIT | MSG_TRUNC);
+    if (size < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    bool sound = false;
+    if (connection->file && size == sizeof(message.submit)) {
+        connection->vhost->start(connection->file, message.submit.slot);
+        sound = true;
+    } else if (!connection->file && !connection->joined && size == sizeof(message.hello)) {
+        sound = greeted(*connection, message.hello);
+    }
+    if (!sound)
+        end(connection);
+}
+
+bool Server::greeted(Connection& connection, const wire::Hello& hello) {
+    wire::Answer answer{};
+    if (hello.magic != wire::magic || hello.version != wire::version) {
+        answer.error = EPROTO;
+        send_answer(connection.fd(), answer, -1);
+        return false;
+    }
+    if (hello.op == wire::Op::join)
+        return join(connection);
+    if (hello.op == wire::Op::open) {
+        answer.error = open_node(connection, hello, answer);
+        const int memory = answer.error == 0 ? connection.file->memory() : -1;
+        return send_answer(connection.fd(), answer, memory) && answer.error == 0;
+    }
+    if (hello.op == wire::Op::stat) {
+        const auto found = nodes_.find(address_in(hello));
+        answer.error = found == nodes_.end() ? ENOENT : 0;
+        answer.minor = found == nodes_.end() ? 0 : found->second.minor;
+        send_answer(connection.fd(), answer, -1);
+    }
+    return false;
+}
+
+int Server::check_exclusive(const Hctl& address, bool exclusive) const noexcept {
+    const bool clash = std::ranges::any_of(connections_, [&](const Connection& other) {
+        return other.file && other.file->address() == address && !other.file->detached() &&
+               (exclusive || other.exclusive);
+    });
+    return clash ? EBUSY : 0;
+}
+
+int Server::open_node(Connection& connection, const wire::Hello& hello, wire::Answer& answer) {
+    const auto found = nodes_.find(address_in(hello));
+    if (found == nodes_.end())
+        return ENOENT;
+    if (const int error = check_exclusive(found->first, hello.exclusive != 0))
+        return error;
+    Vhost& vhost = *found->second.vhost;
+    answer.minor = found->second.minor;
+    try {
+        connection.file = std::make_shared<OpenFile>(found->first, answer.minor,
+                                                     vhost.transport().max_transfer());
+    } catch (const std::exception&) {
+        return ENOMEM;
+    }
+    connection.file->adopt_socket(std::move(connection.socket));
+    connection.vhost = &vhost;
+    connection.exclusive = hello.exclusive != 0;
+    return 0;
+}
+
+/// The Answer, then a message for each node's name, then one that is a newline.
+bool Server::join(Connection& connection) {
+    if (!send_answer(connection.fd(), {}, -1))
+        return false;
+    for (const Hctl& address : nodes()) {
+        const std::string name = node_name(address);
+        if (send(connection.fd(), name.data(), name.size(), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+            return false;
+    }
+    const char end_of_list = '\n';
+    if (send(connection.fd(), &end_of_list, 1, MSG_DONTWAIT | MSG_NOSIGNAL) != 1)
+        return false;
+    connection.joined = true;
+    ++joined_;
+    return true;
+}
+
+void Server::end(Connections::iterator connection) noexcept {
+    loop_.unwatch(connection->fd());
+    if (connection->joined)
+        --joined_;
+    if (connection->file)
+        connection->file->close_socket();
+    connections_.erase(connection);
+    if (full_ && listener_) {
+        full_ = false;
+        try {
+            loop_.watch(listener_.get(), [this] { accept_one(); });
+        } catch (const std::system_error&) {
+            full_ = true;
+        }
+    }
+}
+
+void Server::add_node(Vhost& vhost, const Hctl& address) {
+    const auto number = static_cast<std::uint32_t>(minors_.size());
+    const std::uint32_t minor = minors_.try_emplace(address, number).first->second;
+    nodes_.insert_or_assign(address, Node{&vhost, minor});
+}
+
+void Server::remove_node(const Hctl& address) {
+    const auto found = nodes_.find(address);
+    if (found == nodes_.end())
+        return;
+    found->second.vhost->drop_queued(address);
+    nodes_.erase(found);
+    for (Connection& connection : connections_)
+        if (connection.file && connection.file->address() == address) {
+            connection.file->detach();
+            detaching_ = true;
+        }
+}
+
+void Server::resync(Vhost& vhost) {
+    const std::vector<Hctl> shown = vhost.transport().luns();
+    std::vector<Hctl> gone;
+    for (const auto& [address, node] : nodes_)
+        if (node.vhost == &vhost && std::ranges::find(shown, address) == shown.end())
+            gone.push_back(address);
+    for (const Hctl& address : gone)
+        remove_node(address);
+    for (const Hctl& address : shown)
+        if (!nodes_.contains(address))
+            add_node(vhost, address);
+}
+
+void Server::on_event(Vhost& vhost, const Event& event) {
+    switch (event.kind) {
+    case Event::Kind::lun_added:
+        add_node(vhost, event.address);
+        break;
+    case Event::Kind::lun_removed:
+        remove_node(event.address);
+        break;
+    case Event::Kind::reconnected:
+        resync(vhost);
+        for (Connection& connection : connections_)
+            if (connection.file && connection.vhost == &vhost)
+                connection.file->set_max_transfer(vhost.transport().max_transfer());
+        break;
+    case Event::Kind::closed: {
+        std::vector<Hctl> gone;
+        for (const auto& [address, node] : nodes_)
+            if (node.vhost == &vhost)
+                gone.push_back(address);
+        for (const Hctl& address : gone)
+            remove_node(address);
+        break;
+    }
+    case Event::Kind::disconnected:
+    case Event::Kind::failed:
+        break; // commands wait for its return
+    }
+}
+
+void Server::hang_up_detached() noexcept {
+    if (!detaching_)
+        return;
+    detaching_ = false;
+    for (Connection& connection : connections_) {
+        if (!connection.file || !connection.file->detached())
+            continue;
+        if (connection.file->in_flight() == 0)
+            connection.file->hang_up();
+        else
+            detaching_ = true;
+    }
+}
+
+std::chrono::milliseconds Server::sleep_time() const noexcept {
+    std::chrono::milliseconds time{-1};
+    const auto now = Clock::now();
+    for (const Vhost& vhost : vhosts_)
+        if (const auto deadline = vhost.deadline()) {
+            const auto left = std::chrono::ceil<std::chrono::milliseconds>(*deadline - now);
+            const auto wait = std::max(left, std::chrono::milliseconds{0});
+            time = time.count() < 0 ? wait : std::min(time, wait);
+        }
+    return time;
+}
+
+void Server::run_once() {
+    for (Vhost& vhost : vhosts_)
+        vhost.pump();
+    hang_up_detached();
+    bool idle = true;
+    for (Vhost& vhost : vhosts_)
+        idle = vhost.prepare_to_sleep() && idle;
+    loop_.run_once(idle ? sleep_time() : std::chrono::milliseconds{0});
+}
+
+} // namespace pvscsi::run
