@@ -49,6 +49,10 @@ class Target {
     /// True if there were any.
     virtual bool poll() noexcept { return false; }
 
+    /// Called at most once, on the worker, with the reason that an administrator can act on, when
+    /// the unit has failed for good: its device is gone. Its commands are answered as before.
+    std::function<void(const std::string& reason)> on_failure;
+
     /// Peripheral device type (SPC-5 table 141), for the queue's answers on the target's behalf.
     [[nodiscard]] virtual std::uint8_t device_type() const noexcept = 0;
 };

@@ -1,0 +1,97 @@
+#include "backend/targets/sg/device.hpp"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <fcntl.h>
+#include <poll.h>
+#include <scsi/sg.h>
+#include <stdexcept>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <system_error>
+
+namespace pvscsi::backend {
+
+namespace {
+
+// Newer than glibc's header: linux/include/scsi/sg.h.
+constexpr int reset_device_no_escalate = 1 | 0x100;
+
+[[noreturn]] void throw_errno(int error, const std::string& what) {
+    throw std::system_error(error, std::generic_category(), what);
+}
+
+class KernelSgFile final : public SgFile {
+  public:
+    explicit KernelSgFile(UniqueFd fd) : fd_(std::move(fd)) {}
+
+    int fd() const noexcept override { return fd_.get(); }
+    int submit(const ::sg_io_hdr& header) noexcept override {
+        return outcome(::write(fd_.get(), &header, sizeof header));
+    }
+    int fetch(::sg_io_hdr& header) noexcept override {
+        return outcome(::read(fd_.get(), &header, sizeof header));
+    }
+    bool hung_up() const noexcept override {
+        ::pollfd event{fd_.get(), 0, 0};
+        return ::poll(&event, 1, 0) == 1 && (event.revents & (POLLHUP | POLLNVAL)) != 0;
+    }
+
+  private:
+    static int outcome(ssize_t bytes) noexcept {
+        if (bytes < 0)
+            return errno;
+        return bytes == ssize_t{sizeof(::sg_io_hdr)} ? 0 : EIO;
+    }
+    UniqueFd fd_;
+};
+
+class KernelSgDevice final : public SgDevice {
+  public:
+    explicit KernelSgDevice(const std::string& node) : node_(node), lock_(open_fd()) {
+        int version = 0;
+        if (::ioctl(lock_.get(), SG_GET_VERSION_NUM, &version) != 0 || version < 30000)
+            throw std::runtime_error(node_ + " is no node of the sg driver");
+        // Two units on one device would break each other's reservations, resets and data.
+        if (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
+            if (errno == EWOULDBLOCK)
+                throw std::runtime_error(node_ + " is already in use by another unit");
+            throw_errno(errno, "cannot lock " + node_);
+        }
+        ::sg_scsi_id id{};
+        if (::ioctl(lock_.get(), SG_GET_SCSI_ID, &id) != 0)
+            throw_errno(errno, "cannot ask " + node_ + " for its address");
+        type_ = static_cast<std::uint8_t>(id.scsi_type & 0x1f);
+    }
+
+    const std::string& node() const noexcept override { return node_; }
+    std::uint8_t type() const noexcept override { return type_; }
+    std::unique_ptr<SgFile> open() override { return std::make_unique<KernelSgFile>(open_fd()); }
+    int reset() noexcept override {
+        int how = reset_device_no_escalate;
+        return ::ioctl(lock_.get(), SG_SCSI_RESET, &how) == 0 ? 0 : errno;
+    }
+
+  private:
+    UniqueFd open_fd() const {
+        // O_RDWR: read-only files take no commands but a few. O_NONBLOCK: neither open() nor
+        // fetch() may wait for the device.
+        UniqueFd fd(adopt_fd, ::open(node_.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
+        if (!fd)
+            throw_errno(errno, "cannot open " + node_);
+        return fd;
+    }
+
+    std::string node_;
+    UniqueFd lock_; ///< also the way for resets; never carries a command
+    std::uint8_t type_ = 0;
+};
+
+} // namespace
+
+std::shared_ptr<SgDevice> open_sg_device(const std::string& node) {
+    return std::make_shared<KernelSgDevice>(node);
+}
+
+} // namespace pvscsi::backend

@@ -1,0 +1,11 @@
+#include "backend/targets/sg/open.hpp"
+
+#include "backend/targets/sg/target.hpp"
+
+namespace pvscsi::backend {
+
+std::unique_ptr<Target> open_sg_target(const std::string& node, const LunConfig& config) {
+    return std::make_unique<SgTarget>(open_sg_device(node), config.read_only);
+}
+
+} // namespace pvscsi::backend

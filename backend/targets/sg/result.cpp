@@ -1,0 +1,112 @@
+#include "backend/targets/sg/result.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <optional>
+#include <scsi/sg.h>
+
+namespace pvscsi::backend {
+
+namespace {
+
+using scsi::HostCode;
+using scsi::Status;
+
+std::optional<Status> known_status(std::uint8_t value) noexcept {
+    switch (const auto status = static_cast<Status>(value)) {
+    case Status::good:
+    case Status::check_condition:
+    case Status::condition_met:
+    case Status::busy:
+    case Status::reservation_conflict:
+    case Status::task_set_full:
+    case Status::aca_active:
+    case Status::task_aborted:
+        return status;
+    }
+    return {};
+}
+
+/// The kernel's DID_ codes 0 to 15 and 20 are the protocol's.
+HostCode known_host(unsigned value) noexcept {
+    return value <= 15 || value == 20 ? static_cast<HostCode>(value) : HostCode::error;
+}
+
+/// Codes that Linux' error handling sets beside a status, which says it better; a guest's frontend
+/// does not know them (protocol: 16 target failure, 18 allocation failure, 19 medium error).
+bool doubles_a_status(unsigned host) noexcept {
+    return host == 16 || host == 18 || host == 19;
+}
+constexpr unsigned did_nexus_failure = 17; // a reservation conflict
+
+} // namespace
+
+Outcome host_outcome(HostCode host) noexcept {
+    Outcome outcome;
+    outcome.host = host;
+    return outcome;
+}
+
+Outcome status_outcome(Status status) noexcept {
+    Outcome outcome;
+    outcome.status = status;
+    return outcome;
+}
+
+Outcome sense_outcome(scsi::SenseKey key, std::uint8_t asc, std::uint8_t ascq) noexcept {
+    Outcome outcome = status_outcome(Status::check_condition);
+    outcome.sense = scsi::Sense::fixed(key, asc, ascq);
+    return outcome;
+}
+
+Outcome outcome_of(const ::sg_io_hdr& header, ring::Direction direction,
+                   std::span<const std::byte> data, std::span<const std::uint8_t> sense) noexcept {
+    const auto status = known_status(header.status);
+    if (header.host_status == did_nexus_failure)
+        return status_outcome(Status::reservation_conflict);
+    const bool by_status =
+        header.host_status == 0 || (doubles_a_status(header.host_status) && status != Status::good);
+    // With a host error the status, the sense and the residual are left-overs of anything.
+    if (!by_status || !status)
+        return host_outcome(header.host_status == 0 ? HostCode::error
+                                                    : known_host(header.host_status));
+
+    Outcome outcome = status_outcome(*status);
+    const auto length = static_cast<std::int64_t>(data.size());
+    const auto residual = std::clamp<std::int64_t>(header.resid, 0, length);
+    const auto moved = static_cast<std::uint32_t>(length - residual);
+    if (direction == ring::Direction::from_device)
+        outcome.data_in = data.first(moved);
+    else if (direction == ring::Direction::to_device)
+        outcome.consumed = moved;
+    const auto sense_size = std::min<std::size_t>(header.sb_len_wr, sense.size());
+    // SPC-5 4.4: the response codes 70h to 73h; anything else is no sense data.
+    if (sense_size > 0 && (sense[0] & 0x7f) >= 0x70 && (sense[0] & 0x7f) <= 0x73)
+        outcome.sense = scsi::Sense::from_bytes(sense.first(sense_size));
+    return outcome;
+}
+
+Outcome outcome_of_refusal(int error, std::uint32_t length) noexcept {
+    switch (error) {
+    case EDOM: // more at once than the driver queues
+        return status_outcome(Status::task_set_full);
+    case ENOMEM:
+    case EAGAIN:
+    case EBUSY:
+        return status_outcome(Status::busy);
+    case ENODEV:
+    case ENXIO:
+        return host_outcome(HostCode::no_connect);
+    case EINVAL:
+    case E2BIG:
+        // More data than the host adapter transfers in one command: the answer of a unit to more
+        // than its MAXIMUM TRANSFER LENGTH (SBC-4 6.6.4), INVALID FIELD IN CDB.
+        if (length > 0)
+            return sense_outcome(scsi::SenseKey::illegal_request, 0x24, 0x00);
+        [[fallthrough]];
+    default:
+        return host_outcome(HostCode::error);
+    }
+}
+
+} // namespace pvscsi::backend

@@ -1,0 +1,247 @@
+#include "backend/targets/sg/target.hpp"
+
+#include "backend/targets/sg/policy.hpp"
+#include "backend/targets/sg/result.hpp"
+#include "backend/worker.hpp"
+#include "common/base/log.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <scsi/sg.h>
+
+namespace pvscsi::backend {
+
+namespace {
+
+using scsi::HostCode;
+using State = SgOperation::State;
+
+// Newer than glibc's header (linux/include/scsi/sg.h). Without it the driver puts each command
+// before those that wait, so a busy device would serve the oldest last.
+constexpr unsigned flag_queue_at_tail = 0x10;
+
+constexpr std::uint8_t mode_sense6 = 0x1a, mode_sense10 = 0x5a;
+
+/// In the mode parameter header: SBC-4 6.5.1, SSC-5 8.5.1.
+bool has_write_protect_bit(std::uint8_t device_type) noexcept {
+    constexpr auto types = std::to_array<std::uint8_t>({0x00, 0x01, 0x04, 0x07, 0x0e, 0x14});
+    return std::find(types.begin(), types.end(), device_type) != types.end();
+}
+
+int sg_direction(const Request& request) noexcept {
+    if (request.length() == 0)
+        return SG_DXFER_NONE;
+    return request.direction() == ring::Direction::to_device ? SG_DXFER_TO_DEV : SG_DXFER_FROM_DEV;
+}
+
+/// `operation` as the driver takes it; the header points into the operation and the request.
+::sg_io_hdr header_for(const Request& request, SgOperation& operation,
+                       std::uint8_t device_type) noexcept {
+    const auto timeout = command_timeout(device_type, request.cdb(), request.command.timeout());
+    ::sg_io_hdr header{};
+    header.interface_id = 'S';
+    header.dxfer_direction = sg_direction(request);
+    header.cmd_len = static_cast<unsigned char>(request.cdb().bytes().size());
+    header.mx_sb_len = static_cast<unsigned char>(operation.sense.size());
+    header.dxfer_len = static_cast<unsigned>(operation.data.size());
+    header.dxferp = operation.data.data();
+    header.cmdp = const_cast<unsigned char*>(request.cdb().bytes().data()); // only read
+    header.sbp = operation.sense.data();
+    header.timeout = static_cast<unsigned>(
+        std::chrono::duration_cast<std::chrono::milliseconds>(timeout).count());
+    header.flags = SG_FLAG_LUN_INHIBIT | flag_queue_at_tail;
+    header.pack_id = operation.pack_id;
+    return header;
+}
+
+} // namespace
+
+SgTarget::SgTarget(std::shared_ptr<SgDevice> device, bool read_only, SgPatience patience)
+    : device_(std::move(device)), read_only_(read_only), patience_(patience),
+      log_("sg node=" + device_->node() + " "), file_(device_->open()) {
+    retired_.reserve(max_retired);
+}
+
+SgTarget::~SgTarget() {
+    detach();
+}
+
+void SgTarget::attach(Worker& worker) {
+    attach(worker.context());
+}
+
+void SgTarget::attach(boost::asio::io_context& context) {
+    context_ = &context;
+    SgChannelOwner& channel_owner = *this;
+    SgResetOwner& reset_owner = *this;
+    channel_ = std::make_shared<SgChannel>(context, std::move(file_), channel_owner);
+    reset_.emplace(context, device_, patience_, reset_owner);
+    channel_->wait();
+}
+
+void SgTarget::detach() noexcept {
+    if (reset_)
+        reset_->close();
+    close_channels();
+}
+
+void SgTarget::close_channels() noexcept {
+    for (const auto& channel : retired_)
+        channel->close();
+    retired_.clear();
+    if (channel_)
+        channel_->close();
+    fresh_.reset();
+}
+
+Step SgTarget::answer(Request& request, Outcome outcome) noexcept {
+    request.outcome = outcome;
+    return Step::done;
+}
+
+Step SgTarget::start(Request& request) noexcept {
+    if (lost_)
+        return answer(request, host_outcome(HostCode::no_connect));
+    if (read_only_ && !leaves_medium_alone(device_->type(), request.cdb()))
+        return answer(request, sense_outcome(scsi::SenseKey::data_protect, 0x27, 0x00));
+    SgOperation* const operation = operations_.take(request, request.length());
+    if (operation == nullptr)
+        return answer(request, status_outcome(scsi::Status::busy));
+    request.target_state = operation;
+    if (request.direction() != ring::Direction::to_device || request.length() == 0)
+        return submit(request, *operation);
+    request.want_data(operation->data);
+    return Step::need_data;
+}
+
+Step SgTarget::resume(Request& request) noexcept {
+    return submit(request, *static_cast<SgOperation*>(request.target_state));
+}
+
+Step SgTarget::submit(Request& request, SgOperation& operation) noexcept {
+    if (lost_) {
+        operations_.ended(operation);
+        return answer(request, host_outcome(HostCode::no_connect));
+    }
+    operations_.rename(operation);
+    const int error = channel_->submit(header_for(request, operation, device_->type()));
+    if (error != 0) {
+        operations_.ended(operation);
+        return answer(request, outcome_of_refusal(error, request.length()));
+    }
+    operations_.submitted(operation, *channel_);
+    return Step::pending;
+}
+
+/// The request of an operation that is no longer in flight.
+void SgTarget::end(SgOperation& operation, Outcome outcome) noexcept {
+    Request& request = *operation.request;
+    if (std::exchange(operation.covered_by_reset, false) && --covered_by_reset_ == 0)
+        fresh_.reset();
+    if (operation.state == State::in_flight)
+        operations_.ended(operation);
+    request.outcome = outcome;
+    request.finish();
+}
+
+bool SgTarget::fetched(const ::sg_io_hdr& header) noexcept {
+    SgOperation* const operation = operations_.find(header.pack_id);
+    if (operation == nullptr) {
+        log_.warning("result of no known command pack_id={}", header.pack_id);
+        return false;
+    }
+    if (operation->state == State::abandoned) {
+        operations_.returned(*operation);
+        return true;
+    }
+    Request& request = *operation->request;
+    const Outcome outcome =
+        outcome_of(header, request.direction(), operation->data, operation->sense);
+    if (read_only_)
+        mark_write_protected(request.cdb().opcode(), operation->data.first(outcome.data_in.size()));
+    end(*operation, outcome);
+    if (covered_by_reset_ == 0)
+        reset_->settled();
+    return true;
+}
+
+/// A guest's drivers look here for whether they may write.
+void SgTarget::mark_write_protected(std::uint8_t opcode, std::span<std::byte> data) const noexcept {
+    const std::size_t device_specific = opcode == mode_sense6 ? 2 : 3;
+    if ((opcode == mode_sense6 || opcode == mode_sense10) && data.size() > device_specific &&
+        has_write_protect_bit(device_->type()))
+        data[device_specific] |= std::byte{0x80};
+}
+
+void SgTarget::lost(int error) noexcept {
+    lost_ = true;
+    close_channels();
+    for (SgOperation& operation : operations_) {
+        if (operation.state == State::abandoned)
+            operations_.returned(operation);
+        else if (operation.state == State::in_flight)
+            end(operation, host_outcome(HostCode::no_connect));
+    }
+    reset_->close();
+    const std::string reason = error == 0 ? device_->node() + ": the device was removed"
+                                          : fmt::format("{}: cannot use it any more: {}",
+                                                        device_->node(), std::strerror(error));
+    log::warning("sg {}", reason);
+    if (on_failure)
+        on_failure(reason);
+}
+
+void SgTarget::emptied(SgChannel& channel) noexcept {
+    const auto same = [&](const auto& retired) { return retired.get() == &channel; };
+    if (std::erase_if(retired_, same) != 0)
+        channel.close();
+}
+
+void SgTarget::reset(std::function<void(bool success)> done) noexcept {
+    reset_->request(std::move(done));
+}
+
+bool SgTarget::was_reset(std::unique_ptr<SgFile> fresh) noexcept {
+    for (SgOperation& operation : operations_) {
+        if (operation.state == State::in_flight && !operation.covered_by_reset) {
+            operation.covered_by_reset = true;
+            ++covered_by_reset_;
+        }
+    }
+    if (covered_by_reset_ == 0)
+        return true;
+    fresh_ = std::move(fresh);
+    return false;
+}
+
+void SgTarget::give_up() noexcept {
+    unsigned given_up = 0;
+    for (SgOperation& operation : operations_) {
+        if (operation.state != State::in_flight || !operation.covered_by_reset)
+            continue;
+        Request& request = *operation.request;
+        operations_.abandoned(operation);
+        operation.covered_by_reset = false;
+        request.outcome = host_outcome(HostCode::reset);
+        request.finish();
+        ++given_up;
+    }
+    covered_by_reset_ = 0;
+    log_.warning("commands={} did not come back after a reset", given_up);
+    if (!fresh_ || retired_.size() == max_retired)
+        return;
+    try {
+        SgChannelOwner& owner = *this;
+        auto channel = std::make_shared<SgChannel>(*context_, std::move(fresh_), owner);
+        channel->wait();
+        retired_.push_back(std::exchange(channel_, std::move(channel)));
+    } catch (const std::exception& error) {
+        // The old file goes on, with less room than before.
+        log_.warning("no fresh file: {}", error.what());
+    }
+}
+
+} // namespace pvscsi::backend

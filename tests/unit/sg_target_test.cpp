@@ -1,0 +1,551 @@
+// The sg target over a device that does what the test says: each thing that the driver, the device
+// and the kernel can do to a command.
+#include "backend/targets/sg/target.hpp"
+#include "tests/support/sg_double.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace pvscsi;
+using namespace pvscsi::backend;
+using namespace pvscsi::test;
+using namespace std::chrono_literals;
+using scsi::HostCode;
+using scsi::Status;
+
+namespace {
+
+using Bytes = std::vector<unsigned char>;
+
+ring::Command command(const Bytes& cdb, ring::Direction direction, std::uint16_t timeout = 0) {
+    ring::WireRequest wire{};
+    wire.act = 1;
+    wire.cmd_len = static_cast<std::uint8_t>(cdb.size());
+    std::copy(cdb.begin(), cdb.end(), wire.cmnd.begin());
+    wire.timeout_per_command = timeout;
+    wire.sc_data_direction = direction == ring::Direction::to_device     ? 1
+                             : direction == ring::Direction::from_device ? 2
+                                                                         : 3;
+    wire.nr_segments = direction == ring::Direction::none ? 0 : 1;
+    wire.seg[0] = {1, 0, 512};
+    ring::SegmentList segments(ring::max_direct_segments);
+    return ring::parse(wire, {}, segments).value();
+}
+
+const Bytes read_block{0x28, 0, 0, 0, 0, 7, 0, 0, 1, 0};
+const Bytes write_block{0x2a, 0xe8, 0, 0, 0, 7, 0, 0, 1, 0};
+const Bytes test_unit_ready{0, 0, 0, 0, 0, 0};
+
+/// In the queue's place: counts how often a request is finished.
+class Owner final : public RequestOwner {
+  public:
+    void finished(Request& request) noexcept override { ended.push_back(&request); }
+    std::span<std::byte> buffer(Request&, std::size_t) noexcept override { return {}; }
+    [[nodiscard]] auto times(const Request& request) const {
+        return std::count(ended.begin(), ended.end(), &request);
+    }
+    std::vector<Request*> ended;
+};
+
+struct Unit {
+    explicit Unit(bool read_only = false, std::uint8_t type = 0, SgPatience patience = {5s, 20ms})
+        : device(std::make_shared<SgDeviceDouble>()) {
+        device->device_type = type;
+        target = std::make_unique<SgTarget>(device, read_only, patience);
+        target->on_failure = [this](const std::string& reason) { failures.push_back(reason); };
+        target->attach(context);
+        for (unsigned i = 0; i < 17; ++i)
+            requests.push_back(std::make_unique<Request>(owner));
+    }
+    ~Unit() {
+        target->detach();
+        target.reset();
+        context.restart();
+        context.poll();
+    }
+
+    SgFileState& file(std::size_t i = 0) { return *device->files.at(i); }
+    /// Lets the loop do what is ready.
+    void settle() {
+        context.restart();
+        context.poll();
+    }
+    template <class Condition>
+    void settle_until(Condition condition) {
+        const auto end = std::chrono::steady_clock::now() + 10s;
+        while (!condition()) {
+            REQUIRE(std::chrono::steady_clock::now() < end);
+            context.restart();
+            context.run_one_for(10ms);
+        }
+    }
+
+    Step start(unsigned i, const ring::Command& what, std::uint32_t length) {
+        requests[i]->prepare(what, length);
+        return target->start(*requests[i]);
+    }
+    Step read(unsigned i, std::uint32_t length = 512, std::uint16_t timeout = 0) {
+        return start(i, command(read_block, ring::Direction::from_device, timeout), length);
+    }
+    Step write(unsigned i, const Bytes& data) {
+        const auto size = static_cast<std::uint32_t>(data.size());
+        const auto step = start(i, command(write_block, ring::Direction::to_device), size);
+        if (step != Step::need_data)
+            return step;
+        REQUIRE(requests[i]->data().size() == size);
+        std::memcpy(requests[i]->data().data(), data.data(), size);
+        return target->resume(*requests[i]);
+    }
+    const Outcome& outcome(unsigned i) { return requests[i]->outcome; }
+    bool ended(unsigned i) { return owner.times(*requests[i]) != 0; }
+    Bytes data_in(unsigned i) {
+        const auto* data = reinterpret_cast<const unsigned char*>(outcome(i).data_in.data());
+        return {data, data + outcome(i).data_in.size()};
+    }
+    /// Asks for a reset; what it came to, once it has.
+    std::shared_ptr<std::optional<bool>> reset() {
+        auto result = std::make_shared<std::optional<bool>>();
+        target->reset([result](bool success) { *result = success; });
+        return result;
+    }
+
+    boost::asio::io_context context{1};
+    std::shared_ptr<SgDeviceDouble> device;
+    Owner owner;
+    std::vector<std::unique_ptr<Request>> requests;
+    std::unique_ptr<SgTarget> target;
+    std::vector<std::string> failures;
+};
+
+} // namespace
+
+TEST_CASE("a command reaches the driver as the guest gave it") {
+    Unit unit;
+    REQUIRE(unit.read(0) == Step::pending);
+    const auto& read = unit.file().running.at(0);
+    CHECK(read.cdb == read_block);
+    CHECK(read.header.interface_id == 'S');
+    CHECK(read.header.dxfer_direction == SG_DXFER_FROM_DEV);
+    CHECK(read.header.dxfer_len == 512);
+    CHECK(reinterpret_cast<std::uintptr_t>(read.header.dxferp) % 4096 == 0);
+    CHECK(read.header.mx_sb_len == 96);
+    CHECK((read.header.flags & SG_FLAG_LUN_INHIBIT) != 0);
+    CHECK((read.header.flags & SG_FLAG_DIRECT_IO) == 0);
+    CHECK(read.header.timeout == 60'000);
+
+    REQUIRE(unit.write(1, Bytes(512, 0x5a)) == Step::pending);
+    const auto& write = unit.file().running.at(1);
+    CHECK(write.cdb == write_block); // bits of the old LUN field included
+    CHECK(write.header.dxfer_direction == SG_DXFER_TO_DEV);
+    CHECK(write.data_out == Bytes(512, 0x5a));
+
+    REQUIRE(unit.start(2, command(test_unit_ready, ring::Direction::none), 0) == Step::pending);
+    CHECK(unit.file().running.at(2).header.dxfer_direction == SG_DXFER_NONE);
+    CHECK(unit.file().running.at(2).header.dxfer_len == 0);
+
+    REQUIRE(unit.read(3, 512, 7) == Step::pending);
+    CHECK(unit.file().running.at(3).header.timeout == 7'000);
+}
+
+TEST_CASE("data, residual and status come back") {
+    Unit unit;
+    REQUIRE(unit.read(0) == Step::pending);
+    REQUIRE(unit.write(1, Bytes(512, 1)) == Step::pending);
+    unit.file().complete(Bytes(200, 0x77));
+    unit.settle();
+    REQUIRE(unit.ended(0));
+    CHECK_FALSE(unit.ended(1));
+    CHECK(unit.outcome(0).host == HostCode::ok);
+    CHECK(unit.outcome(0).status == Status::good);
+    CHECK(unit.data_in(0) == Bytes(200, 0x77));
+
+    unit.file().complete({}, [](::sg_io_hdr& header) { header.resid = 12; });
+    unit.settle();
+    REQUIRE(unit.ended(1));
+    CHECK(unit.outcome(1).consumed == 500);
+    CHECK(unit.outcome(1).data_in.empty());
+}
+
+TEST_CASE("sixteen commands end in any order, each with its own data") {
+    Unit unit;
+    for (unsigned i = 0; i < 16; ++i)
+        REQUIRE(unit.read(i, 512 + i) == Step::pending);
+    auto& running = unit.file().running;
+    std::reverse(running.begin(), running.end());
+    for (unsigned i = 16; i-- > 0;)
+        unit.file().complete(Bytes(512 + i, static_cast<unsigned char>(i)));
+    unit.settle();
+    for (unsigned i = 0; i < 16; ++i)
+        CHECK(unit.data_in(i) == Bytes(512 + i, static_cast<unsigned char>(i)));
+    CHECK(unit.owner.ended.size() == 16);
+}
+
+TEST_CASE("data-in stays until its request starts again") {
+    Unit unit;
+    for (unsigned round = 0; round < 4; ++round) {
+        REQUIRE(unit.read(0) == Step::pending);
+        unit.file().complete(Bytes(512, static_cast<unsigned char>(round)));
+        unit.settle();
+        for (unsigned i = 1; i < 16; ++i)
+            REQUIRE(unit.write(i, Bytes(512, 0xee)) == Step::pending);
+        for (unsigned i = 1; i < 16; ++i)
+            unit.file().complete();
+        unit.settle();
+        CHECK(unit.data_in(0) == Bytes(512, static_cast<unsigned char>(round)));
+    }
+}
+
+TEST_CASE("a request whose data-out never came can start again") {
+    Unit unit;
+    for (unsigned round = 0; round < 100; ++round)
+        REQUIRE(unit.start(0, command(write_block, ring::Direction::to_device), 512) ==
+                Step::need_data);
+    CHECK(unit.write(0, Bytes(512, 3)) == Step::pending);
+}
+
+TEST_CASE("what the driver refuses is answered at once") {
+    struct Row {
+        int error;
+        HostCode host;
+        Status status;
+        Bytes key_asc;
+    };
+    const auto row = GENERATE(Row{EDOM, HostCode::ok, Status::task_set_full, {}},
+                              Row{ENOMEM, HostCode::ok, Status::busy, {}},
+                              Row{EBUSY, HostCode::ok, Status::busy, {}},
+                              Row{EINVAL, HostCode::ok, Status::check_condition, {5, 0x24}},
+                              Row{ENODEV, HostCode::no_connect, Status::good, {}},
+                              Row{ENXIO, HostCode::no_connect, Status::good, {}},
+                              Row{EFAULT, HostCode::error, Status::good, {}},
+                              Row{EIO, HostCode::error, Status::good, {}});
+    Unit unit;
+    unit.file().submit_error = row.error;
+    REQUIRE(unit.read(0) == Step::done);
+    CHECK(unit.outcome(0).host == row.host);
+    CHECK(unit.outcome(0).status == row.status);
+    if (!row.key_asc.empty()) {
+        CHECK(unit.outcome(0).sense.key() == scsi::SenseKey{row.key_asc[0]});
+        CHECK(unit.outcome(0).sense.asc() == row.key_asc[1]);
+    }
+    unit.file().submit_error = 0;
+    CHECK(unit.read(0) == Step::pending);
+    CHECK(unit.failures.empty());
+}
+
+TEST_CASE("the driver's limit of 16 is met with TASK SET FULL") {
+    Unit unit;
+    for (unsigned i = 0; i < 16; ++i)
+        REQUIRE(unit.read(i) == Step::pending);
+    REQUIRE(unit.read(16) == Step::done);
+    CHECK(unit.outcome(16).status == Status::task_set_full);
+}
+
+TEST_CASE("a daemon whose credentials changed has lost the unit, and says so") {
+    Unit unit;
+    REQUIRE(unit.read(0) == Step::pending);
+    unit.file().submit_error = EPERM;
+    REQUIRE(unit.read(1) == Step::done);
+    CHECK(unit.outcome(1).host == HostCode::error);
+    CHECK_FALSE(unit.ended(0)); // nothing is finished from inside start()
+    unit.settle();
+    REQUIRE(unit.ended(0));
+    CHECK(unit.outcome(0).host == HostCode::no_connect);
+    REQUIRE(unit.failures.size() == 1);
+    CHECK(unit.failures[0].find("/dev/sg7") != std::string::npos);
+    CHECK(unit.failures[0].find(std::strerror(EPERM)) != std::string::npos);
+}
+
+TEST_CASE("results that cannot be fetched end the unit") {
+    const int error = GENERATE(EPERM, EIO, EFAULT, ENODEV);
+    Unit unit;
+    REQUIRE(unit.read(0) == Step::pending);
+    unit.file().fetch_error = error;
+    unit.file().wake();
+    unit.settle();
+    REQUIRE(unit.owner.times(*unit.requests[0]) == 1);
+    CHECK(unit.outcome(0).host == HostCode::no_connect);
+    CHECK(unit.failures.size() == 1);
+    CHECK(unit.file().closed);
+}
+
+TEST_CASE("a device that is removed ends its commands, now and later") {
+    Unit unit;
+    REQUIRE(unit.read(0) == Step::pending);
+    REQUIRE(unit.read(1) == Step::pending);
+    // A result that is there when the device goes still counts.
+    unit.file().complete(Bytes(512, 9));
+    unit.file().hung_up = true;
+    unit.settle();
+    CHECK(unit.data_in(0) == Bytes(512, 9));
+    unit.settle_until([&] { return unit.ended(1); });
+    CHECK(unit.outcome(1).host == HostCode::no_connect);
+    CHECK(unit.file().closed);
+    REQUIRE(unit.failures.size() == 1);
+    CHECK(unit.failures[0] == "/dev/sg7: the device was removed");
+
+    REQUIRE(unit.read(2) == Step::done);
+    CHECK(unit.outcome(2).host == HostCode::no_connect);
+    CHECK(unit.reset()->value() == false);
+}
+
+TEST_CASE("removal between data-out's asking and its coming") {
+    Unit unit;
+    REQUIRE(unit.start(0, command(write_block, ring::Direction::to_device), 512) ==
+            Step::need_data);
+    unit.file().hung_up = true;
+    unit.file().wake();
+    unit.settle();
+    REQUIRE(unit.target->resume(*unit.requests[0]) == Step::done);
+    CHECK(unit.outcome(0).host == HostCode::no_connect);
+    CHECK(unit.owner.ended.empty());
+}
+
+TEST_CASE("results of no known command are dropped") {
+    Unit unit;
+    REQUIRE(unit.read(0) == Step::pending);
+    const auto known = unit.file().running[0].header;
+    auto stranger = known;
+    stranger.pack_id = GENERATE(-1, 0, 63, 0x7fffffff, 64 + 1);
+    unit.file().results.push_back(stranger);
+    unit.file().complete(Bytes(512, 4));
+    unit.file().results.push_back(known); // the same once more
+    unit.settle();
+    CHECK(unit.owner.times(*unit.requests[0]) == 1);
+    CHECK(unit.data_in(0) == Bytes(512, 4));
+    REQUIRE(unit.read(0) == Step::pending);
+    unit.file().results.push_back(known); // and again, while its place is in use
+    unit.file().wake();
+    unit.settle();
+    CHECK(unit.owner.times(*unit.requests[0]) == 1);
+}
+
+TEST_CASE("a reset of an idle unit") {
+    Unit unit;
+    const auto result = unit.reset();
+    unit.settle_until([&] { return result->has_value(); });
+    CHECK(result->value());
+    CHECK(unit.device->resets == 1);
+    CHECK(unit.read(0) == Step::pending);
+    CHECK(unit.file(0).running.size() == 1);
+}
+
+TEST_CASE("commands that a reset brings back have their own outcome, before the reset's") {
+    Unit unit(false, 0, {5s, 5s});
+    REQUIRE(unit.read(0) == Step::pending);
+    REQUIRE(unit.read(1) == Step::pending);
+    const auto result = unit.reset();
+    unit.settle_until([&] { return unit.device->resets == 1 && unit.device->files.size() == 2; });
+    CHECK_FALSE(result->has_value());
+    const auto as_reset = [](::sg_io_hdr& header) { header.host_status = 8; };
+    unit.file().complete({}, as_reset);
+    unit.settle_until([&] { return unit.ended(0); });
+    CHECK(unit.outcome(0).host == HostCode::reset);
+    unit.file().complete({}, as_reset);
+    unit.settle_until([&] { return result->has_value(); });
+    CHECK(unit.ended(1));
+    CHECK(result->value());
+}
+
+TEST_CASE("commands that do not come back after a reset are answered, and never heard of again") {
+    Unit unit;
+    for (unsigned i = 0; i < 16; ++i)
+        REQUIRE(unit.read(i) == Step::pending);
+    const auto result = unit.reset();
+    unit.settle_until([&] { return result->has_value(); });
+    CHECK(result->value());
+    for (unsigned i = 0; i < 16; ++i) {
+        REQUIRE(unit.owner.times(*unit.requests[i]) == 1);
+        CHECK(unit.outcome(i).host == HostCode::reset);
+        CHECK(unit.outcome(i).data_in.empty());
+    }
+    // The unit goes on by another file, in other memory, with room for all 16.
+    CHECK_FALSE(unit.file(0).closed);
+    for (unsigned i = 0; i < 16; ++i) {
+        REQUIRE(unit.read(i) == Step::pending);
+        for (const SgCommand& old : unit.file(0).running)
+            CHECK(unit.file(1).running.back().header.dxferp != old.header.dxferp);
+    }
+    // The late results change nothing of the new commands, and the old file is let go.
+    while (!unit.file(0).running.empty())
+        unit.file(0).complete(Bytes(512, 0xbb));
+    unit.settle();
+    CHECK(unit.file(0).closed);
+    CHECK(unit.owner.ended.size() == 16);
+    for (unsigned i = 0; i < 16; ++i)
+        unit.file(1).complete(Bytes(512, static_cast<unsigned char>(i)));
+    unit.settle();
+    for (unsigned i = 0; i < 16; ++i)
+        CHECK(unit.data_in(i) == Bytes(512, static_cast<unsigned char>(i)));
+}
+
+TEST_CASE("commands that began after a reset are none of its victims") {
+    Unit unit(false, 0, {5s, 200ms});
+    REQUIRE(unit.read(0) == Step::pending);
+    const auto result = unit.reset();
+    unit.settle_until([&] { return unit.device->files.size() == 2; });
+    unit.settle_until(
+        [&] { return unit.device->files.size() == 2 && unit.context.run_one_for(20ms) == 0; });
+    REQUIRE(unit.read(1) == Step::pending);
+    unit.settle_until([&] { return result->has_value(); });
+    CHECK(unit.ended(0));
+    CHECK_FALSE(unit.ended(1));
+    unit.file(0).running.pop_front(); // the first stays where it is
+    unit.file(0).complete(Bytes(512, 6));
+    unit.settle();
+    CHECK(unit.data_in(1) == Bytes(512, 6));
+}
+
+TEST_CASE("with too many commands kept aside the unit is BUSY, until some come back") {
+    Unit unit;
+    for (unsigned round = 0; round < 3; ++round) {
+        for (unsigned i = 0; i < 16; ++i)
+            REQUIRE(unit.read(i) == Step::pending);
+        const auto result = unit.reset();
+        unit.settle_until([&] { return result->has_value(); });
+        REQUIRE(result->value());
+    }
+    REQUIRE(unit.read(0) == Step::done);
+    CHECK(unit.outcome(0).host == HostCode::ok);
+    CHECK(unit.outcome(0).status == Status::busy);
+    // The third round stayed on its file, for no more than two are put aside.
+    CHECK_FALSE(unit.file(2).closed);
+    unit.file(2).complete(Bytes(512, 1));
+    unit.settle();
+    CHECK(unit.read(0) == Step::pending);
+    unit.file(2).running.clear();
+    while (!unit.file(0).running.empty())
+        unit.file(0).complete();
+    unit.settle();
+    CHECK(unit.file(0).closed);
+}
+
+TEST_CASE("a reset that the device refuses fails, and its commands stay") {
+    Unit unit;
+    unit.device->reset_error = EIO;
+    REQUIRE(unit.read(0) == Step::pending);
+    const auto result = unit.reset();
+    unit.settle_until([&] { return result->has_value(); });
+    CHECK_FALSE(result->value());
+    CHECK_FALSE(unit.ended(0));
+    unit.file().complete(Bytes(512, 2));
+    unit.settle();
+    CHECK(unit.data_in(0) == Bytes(512, 2));
+}
+
+TEST_CASE("a reset that does not end fails in time, and so do others until it has ended") {
+    Unit unit(false, 0, {50ms, 20ms});
+    unit.device->hold_reset();
+    const auto first = unit.reset();
+    const auto second = unit.reset();
+    unit.settle_until([&] { return first->has_value() && second->has_value(); });
+    CHECK_FALSE(first->value());
+    CHECK_FALSE(second->value());
+    CHECK(unit.reset()->value() == false);
+    REQUIRE(unit.read(0) == Step::pending); // the unit works on meanwhile
+    unit.file().complete(Bytes(512, 3));
+    unit.settle();
+    CHECK(unit.data_in(0) == Bytes(512, 3));
+    CHECK(unit.device->resets == 1);
+
+    unit.device->release_reset();
+    std::shared_ptr<std::optional<bool>> again;
+    unit.settle_until([&] {
+        if (!again || (again->has_value() && !again->value()))
+            again = unit.reset();
+        return again->has_value() && again->value();
+    });
+    CHECK(unit.device->resets == 2);
+}
+
+TEST_CASE("a reset asked for during another begins after it") {
+    Unit unit;
+    unit.device->hold_reset();
+    const auto first = unit.reset();
+    unit.settle_until([&] { return unit.device->resets == 1; });
+    const auto second = unit.reset();
+    unit.device->release_reset();
+    unit.settle_until([&] { return first->has_value() && second->has_value(); });
+    CHECK(first->value());
+    CHECK(second->value());
+    CHECK(unit.device->resets == 2);
+}
+
+TEST_CASE("without a fresh file after a reset the old one goes on") {
+    Unit unit;
+    REQUIRE(unit.read(0) == Step::pending);
+    unit.device->open_error = EACCES;
+    const auto result = unit.reset();
+    unit.settle_until([&] { return result->has_value(); });
+    CHECK(result->value());
+    CHECK(unit.outcome(0).host == HostCode::reset);
+    REQUIRE(unit.read(1) == Step::pending);
+    CHECK(unit.file(0).running.size() == 2);
+    for (unsigned i = 2; i < 16; ++i)
+        REQUIRE(unit.read(i) == Step::pending);
+    REQUIRE(unit.read(0) == Step::done);
+    CHECK(unit.outcome(0).status == Status::task_set_full);
+}
+
+TEST_CASE("removal while a reset runs and commands are kept aside") {
+    Unit unit;
+    REQUIRE(unit.read(0) == Step::pending);
+    const auto result = unit.reset();
+    unit.settle_until([&] { return result->has_value(); });
+    unit.device->hold_reset();
+    const auto second = unit.reset();
+    REQUIRE(unit.read(1) == Step::pending);
+    unit.file(0).hung_up = true;
+    unit.file(0).wake();
+    unit.settle_until([&] { return second->has_value(); });
+    CHECK_FALSE(second->value());
+    CHECK(unit.owner.times(*unit.requests[0]) == 1);
+    CHECK(unit.outcome(1).host == HostCode::no_connect);
+    CHECK(unit.failures.size() == 1);
+    CHECK(unit.file(0).closed);
+    CHECK(unit.file(1).closed);
+    unit.device->release_reset();
+}
+
+TEST_CASE("a unit may go while its reset hangs") {
+    auto unit = std::make_unique<Unit>();
+    const auto device = unit->device;
+    device->hold_reset();
+    const auto result = unit->reset();
+    unit->settle_until([&] { return device->resets == 1; });
+    unit.reset();
+    CHECK_FALSE(result->value());
+    device->release_reset();
+}
+
+TEST_CASE("a read-only unit refuses what is not known to be harmless") {
+    Unit unit(true);
+    REQUIRE(unit.write(0, Bytes(512, 1)) == Step::done);
+    CHECK(unit.outcome(0).status == Status::check_condition);
+    CHECK(unit.outcome(0).sense.key() == scsi::SenseKey::data_protect);
+    CHECK(unit.outcome(0).sense.asc() == 0x27);
+    // A write stays a write whatever direction the guest gives it.
+    CHECK(unit.start(1, command(write_block, ring::Direction::none), 0) == Step::done);
+    CHECK(unit.start(1, command(write_block, ring::Direction::from_device), 512) == Step::done);
+    CHECK(unit.file().running.empty());
+    CHECK(unit.read(1) == Step::pending);
+}
+
+TEST_CASE("a read-only unit tells the guest's drivers") {
+    struct Row {
+        Bytes cdb;
+        std::uint8_t type;
+        std::size_t moved;
+        Bytes expected;
+    };
+    const auto row =
+        GENERATE(Row{{0x1a, 0, 0x3f, 0, 4, 0}, 0, 4, {3, 0, 0x90, 0}},
+                 Row{{0x1a, 0, 0x3f, 0, 4, 0}, 0, 2, {3, 0}},
+                 Row{{0x1a, 0, 0x3f, 0, 4, 0}, 5, 4, {3, 0, 0x10, 0}},
+                 Row{{0x5a, 0, 0x3f, 0, 0, 0, 0, 0, 8, 0}, 1, 8, {3, 0, 0x10, 0x80, 0, 0, 0, 0}});
+    Unit unit(true, row.type);
+    REQUIRE(unit.start(0, command(row.cdb, ring::Direction::from_device), 512) == Step::pending);
+    Bytes mode{3, 0, 0x10, 0, 0, 0, 0, 0};
+    mode.resize(row.moved);
+    unit.file().complete(mode);
+    unit.settle();
+    CHECK(unit.data_in(0) == row.expected);
+}

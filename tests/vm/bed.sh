@@ -1,0 +1,79 @@
+# shellcheck shell=bash
+# The virtual machine: Debian's kernel and an initramfs with SCSI modules and tools, built once
+# into a cache folder, and the command that boots it. Sourced by run.sh.
+#
+# The machine is plain software emulation (never KVM, which may be there and not work). The
+# project's programs are not part of the cached image: they go into a second initramfs, made for
+# each run and given to the kernel together with the first.
+
+vm_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+vm_top=$(cd "$vm_dir/../.." && pwd)
+. "$vm_top/tests/support/image.sh"
+
+vm_modules="virtio_pci 9p 9pnet_virtio sd_mod sg sr_mod st ch scsi_debug crc32c_generic crct10dif_generic
+    configfs target_core_mod target_core_file tcm_loop virtio_scsi sym53c8xx loop"
+vm_programs="bash lsscsi fio sha256sum cmp timeout strace-if-there
+    sg_inq sg_vpd sg_readcap sg_luns sg_turs sg_requests sg_modes sg_logs sg_unmap sg_write_same
+    sg_dd sgp_dd sg_raw sg_reset sg_opcodes sg_start sg_sync sg_verify sg_persist sg_get_lba_status
+    sg_format sg_senddiag sg_compare_and_write sg_read sg_test_rwbuf sg_map"
+
+vm_build() { # sets vm_cache, the folder with vmlinuz and base.cpio.gz
+    local package version key build name
+    package=$(image_kernel_package)
+    version=$(apt-cache policy "$package" | sed -n 's/.*Candidate: //p')
+    key=$({ echo "$package $version"
+        cat "$vm_dir/bed.sh" "$vm_dir/guest/init" "$vm_top/tests/support/image.sh"
+        dpkg-query -W -f '${Package} ${Version}\n' bash lsscsi fio sg3-utils coreutils libc6 busybox-static
+    } | sha256sum | cut -c1-16)
+    vm_cache=${XDG_CACHE_HOME:-$HOME/.cache}/pvscsi/vm-$key
+    [ -e "$vm_cache/complete" ] && return 0
+    echo "building the virtual machine in $vm_cache" >&2
+    mkdir -p "${vm_cache%/*}"
+    build=$(mktemp -d "$vm_cache.XXXXXX")
+    image_kernel "$build/kernel"
+    cp "$build/kernel/boot/vmlinuz-$image_kernel_version" "$build/vmlinuz"
+    image_root "$build/root"
+    # shellcheck disable=SC2086 # lists of words
+    image_modules "$build/kernel" "$build/root" $vm_modules
+    for name in $vm_programs; do
+        case $name in *-if-there) name=${name%-if-there}; command -v "$name" >/dev/null || continue ;; esac
+        image_programs "$build/root" "$name"
+    done
+    install -m755 "$vm_dir/guest/init" "$build/root/init"
+    image_pack "$build/root" "$build/base.cpio.gz"
+    rm -r "$build/root" "$build/kernel"
+    touch "$build/complete"
+    # Another run may have built the same meanwhile; either one is as good.
+    mv -T "$build" "$vm_cache" 2>/dev/null || rm -r "$build"
+}
+
+# Our programs, as they lie in the build folder, at the same places below /pvscsi, so that they
+# find each other there as they do here.
+vm_pack_programs() { # BUILD FILE
+    local build=$1 root file
+    root=$(mktemp -d)
+    mkdir -p "$root/pvscsi"
+    while read -r file; do
+        install -D -m755 "$build/$file" "$root/pvscsi/$file"
+        strip --strip-debug "$root/pvscsi/$file"
+        image_libraries "$root/." "$build/$file"
+    done < <(cd "$build" && find . \( -name 'pvscsi*' -o -name 'libpvscsi*.so*' -o -name 'test-sg-live' \) \
+        -type f -executable -printf '%P\n' | grep -v '\.p/')
+    # usr-merged: the libraries' folders are links in the first initramfs.
+    for file in lib lib64; do
+        [ ! -d "$root/$file" ] || { mkdir -p "$root/usr/$file"; cp -a "$root/$file/." "$root/usr/$file/"; rm -r "${root:?}/$file"; }
+    done
+    image_pack "$root" "$2"
+    rm -r "$root"
+}
+
+# Boots with the job folder as a 9p share; what the machine prints goes to standard output.
+vm_boot() { # INITRAMFS JOB SECONDS [KERNEL ARGUMENT...]
+    local initramfs=$1 job=$2 seconds=$3
+    shift 3
+    timeout --foreground -k 5 "$seconds" qemu-system-x86_64 -accel tcg,thread=multi -smp 2 -m 1536 \
+        -nodefaults -nographic -no-reboot -net none -serial "${vm_serial:-stdio}" \
+        -kernel "$vm_cache/vmlinuz" -initrd "$initramfs" \
+        -append "console=ttyS0 quiet loglevel=4 panic=-1 oops=panic mitigations=off $*" \
+        -virtfs "local,path=$job,mount_tag=job,security_model=none,multidevs=remap"
+}
