@@ -1,0 +1,28 @@
+// How long a session waits for its backend. Tests shorten them.
+#pragma once
+
+#include <chrono>
+
+namespace pvscsi::frontend {
+
+using Clock = std::chrono::steady_clock;
+using TimePoint = Clock::time_point;
+
+struct Timing {
+    /// While the caller polls: how often the store and the commands' timeouts are looked at.
+    std::chrono::milliseconds control_interval{2};
+    /// A closing backend gets this long to answer what is in flight.
+    std::chrono::milliseconds drain_grace{5'000};
+    /// Closing: for each of the backend's two steps.
+    std::chrono::milliseconds close_wait{3'000};
+    /// Hot removal: for the commands of the logical unit.
+    std::chrono::milliseconds remove_wait{5'000};
+    /// From ABORT to RESET, and from RESET to disconnecting.
+    std::chrono::milliseconds abort_wait{5'000};
+    std::chrono::milliseconds reset_wait{10'000};
+    /// Between a backend's fault and the next attempt; doubled up to the maximum.
+    std::chrono::milliseconds backoff_min{10};
+    std::chrono::milliseconds backoff_max{5'000};
+};
+
+} // namespace pvscsi::frontend
