@@ -57,7 +57,7 @@ std::optional<Refusal> check_kind(const Lun& lun, const struct stat& node) {
 }
 
 std::optional<Refusal> check_access(const Lun& lun) {
-    const bool writes = !lun.read_only && lun.pdev.kind != PdevKind::iso;
+    const bool writes = !reads_only(lun);
     const int mode = writes ? R_OK | W_OK : R_OK;
     if (::faccessat(AT_FDCWD, lun.pdev.path.c_str(), mode, AT_EACCESS) == 0)
         return {};
@@ -89,10 +89,6 @@ Identity identity_of(const struct stat& node) {
     return {false, node.st_rdev, S_ISBLK(node.st_mode)};
 }
 
-bool reads_only(const Lun& lun) {
-    return lun.read_only || lun.pdev.kind == PdevKind::iso;
-}
-
 } // namespace
 
 std::vector<Remark> check_backings(const std::vector<Lun>& luns) {
@@ -116,6 +112,16 @@ std::vector<Remark> check_backings(const std::vector<Lun>& luns) {
                  "another backing, or 'ro' on both"});
     }
     return mistakes;
+}
+
+bool same_backing(const Lun& a, const Lun& b) {
+    if (a.pdev.path.empty() || b.pdev.path.empty())
+        return false;
+    struct stat first {};
+    struct stat second {};
+    if (::stat(a.pdev.path.c_str(), &first) != 0 || ::stat(b.pdev.path.c_str(), &second) != 0)
+        return a.pdev.path == b.pdev.path;
+    return identity_of(first) == identity_of(second);
 }
 
 std::string target_of(const Pdev& pdev) {

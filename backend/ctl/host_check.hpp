@@ -12,6 +12,9 @@ namespace pvscsi::ctl {
 
 [[nodiscard]] std::vector<Remark> check_backings(const std::vector<Lun>& luns);
 
+/// Whether both name one file or device, by one path or two.
+[[nodiscard]] bool same_backing(const Lun& a, const Lun& b);
+
 /// What serves a PDEV: "sg", "block", "iso", "ram", "null"; "unknown" for a device node that is
 /// not there (any more) or that nothing here can serve.
 [[nodiscard]] std::string target_of(const config::Pdev& pdev);

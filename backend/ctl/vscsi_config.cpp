@@ -162,6 +162,11 @@ class EntryParser {
     std::vector<Remark>& mistakes_;
 };
 
+/// Whether both use one backing, and not only for reading; by path.
+bool backings_clash(const Lun& a, const Lun& b) {
+    return !a.pdev.path.empty() && a.pdev.path == b.pdev.path && !(reads_only(a) && reads_only(b));
+}
+
 /// What is right in each entry and wrong in all of them together.
 void find_duplicates(const std::vector<Lun>& luns, std::vector<Remark>& mistakes) {
     std::map<xenbus::VirtualAddress, std::size_t> addresses;
@@ -219,12 +224,8 @@ Expected<xenbus::VirtualAddress, Refusal> parse_vdev(std::string_view text) {
     return *address;
 }
 
-bool backings_clash(const Lun& a, const Lun& b) {
-    const bool has_path = !a.pdev.path.empty() && a.pdev.path == b.pdev.path;
-    const auto reads_only = [](const Lun& lun) {
-        return lun.read_only || lun.pdev.kind == config::PdevKind::iso;
-    };
-    return has_path && !(reads_only(a) && reads_only(b));
+bool reads_only(const Lun& lun) {
+    return lun.read_only || lun.pdev.kind == config::PdevKind::iso;
 }
 
 ParsedList parse_vscsi(const std::vector<std::string>& entries) {

@@ -44,8 +44,8 @@ struct ParsedList {
 /// "h:c:t:l", as in an entry; for arguments on the command line.
 [[nodiscard]] Expected<xenbus::VirtualAddress, config::Refusal> parse_vdev(std::string_view text);
 
-/// Whether both write to one backing, or one reads what the other writes; by path.
-[[nodiscard]] bool backings_clash(const Lun& a, const Lun& b);
+/// Whether the guest can only read it: asked for, or a CD/DVD.
+[[nodiscard]] bool reads_only(const Lun& lun);
 
 /// One line: "entry 2: 'ram:0': the size is zero; expected ...".
 [[nodiscard]] std::string to_string(const Remark& remark);

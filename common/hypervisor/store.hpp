@@ -73,16 +73,22 @@ class Store {
 };
 
 /// Runs `body(txn)` (returning Result<void>) in a transaction, again on a conflict, at most
-/// `attempts` times: a guest can force conflicts, so the number is bounded.
+/// `attempts` times: a guest can force conflicts, so the number is bounded. Nothing is changed
+/// when the body fails or throws.
 template <class Body>
 Result<void> transact(Store& store, Body&& body, int attempts = 16) {
     for (int i = 0; i < attempts; ++i) {
-        auto txn = store.begin();
+        const auto txn = store.begin();
         if (!txn)
             return unexpected(txn.error());
-        if (Result<void> done = body(*txn); !done) {
+        try {
+            if (Result<void> done = body(*txn); !done) {
+                store.abort(*txn);
+                return done;
+            }
+        } catch (...) {
             store.abort(*txn);
-            return done;
+            throw;
         }
         Result<void> done = store.commit(*txn);
         if (done || done.error() != std::errc::resource_unavailable_try_again)

@@ -1,0 +1,177 @@
+#include "backend/ctl/host_check.hpp"
+#include "backend/ctl/hotplug.hpp"
+#include "backend/ctl/text.hpp"
+
+#include <fmt/format.h>
+
+namespace pvscsi::ctl {
+
+namespace {
+
+using xenbus::State;
+
+Lun checked_entry(Context& context, const std::string& text) {
+    auto list = parse_vscsi({text});
+    std::vector<Remark> mistakes = std::move(list.mistakes);
+    for (auto&& more : {check_backings(list.luns), find_users(context, list.luns)})
+        mistakes.insert(mistakes.end(), more.begin(), more.end());
+    std::string lines;
+    for (Remark& mistake : mistakes) {
+        mistake.entry = 0; // there is only one
+        lines += to_string(mistake) + "\n";
+    }
+    if (!lines.empty())
+        throw Failure(ExitCode::configuration, lines + "nothing was changed");
+    for (Remark& warning : list.warnings) {
+        warning.entry = 0;
+        context.warn(to_string(warning));
+    }
+    return std::move(list.luns.front());
+}
+
+void require_free(const VhostEntry& vhost, const Lun& lun) {
+    if (const LunEntry* taken = vhost.find(to_string(lun.vdev)))
+        throw Failure(ExitCode::failed,
+                      fmt::format("{} is taken by {} ({}); detach it first, or choose another VDEV",
+                                  taken->vdev, printable(taken->pdev), lun_state(vhost, *taken)));
+    for (const LunEntry& other : vhost.luns)
+        if (!lun.name.empty() && other.name == lun.name)
+            throw Failure(ExitCode::failed,
+                          fmt::format("the name '{}' is taken by {}; choose another one", lun.name,
+                                      printable(other.vdev)));
+}
+
+class Attach {
+  public:
+    Attach(Context& context, const hv::DomainInfo& domain, Lun lun)
+        : context_(context),
+          lun_(std::move(lun)), vhost_{context.backend, domain.id, DevId{lun_.vdev.host}},
+          deadline_(deadline_of(context)) {}
+
+    void run() {
+        Way way = change_vhost(context_, vhost_, deadline_,
+                               [this](hv::StoreTxn txn, const std::optional<VhostEntry>& entry) {
+                                   return add(txn, entry);
+                               });
+        if (way == Way::nodes && connected_without_it())
+            way = announce();
+        if (context_.patience.count() == 0)
+            return;
+        if (way == Way::live)
+            wait_for_guest();
+        else
+            wait_for_daemon(context_, {vhost_}, Warn::no_answer);
+        check_opened();
+    }
+
+  private:
+    Result<Way> add(hv::StoreTxn txn, const std::optional<VhostEntry>& entry) {
+        if (!entry) {
+            const auto done = write_vhost(context_.store, txn, vhost_, {&lun_, 1});
+            if (!done)
+                return unexpected(done.error());
+            number_ = 0;
+            vhost_is_new_ = true;
+            return Way::nodes;
+        }
+        vhost_is_new_ = false;
+        require_free(*entry, lun_);
+        const Way way = way_of(entry->back);
+        if (way == Way::busy)
+            return way;
+        const auto number = write_lun(context_.store, txn, vhost_, lun_);
+        if (!number)
+            return unexpected(number.error());
+        number_ = *number;
+        if (way == Way::live)
+            if (auto done = write_state(context_.store, txn, vhost_.back(), State::reconfiguring);
+                !done)
+                return unexpected(done.error());
+        return way;
+    }
+
+    /// A guest that connected just before our transaction may have been served without the new
+    /// LUN: its daemon looked before we wrote, and wrote after us.
+    bool connected_without_it() {
+        const auto entry = read_vhost(context_.store, hv::no_transaction, vhost_);
+        const bool connecting = entry && *entry && (*entry)->front >= State::initialised &&
+                                (*entry)->front <= State::connected;
+        if (!connecting)
+            return false;
+        static_cast<void>(wait_settled(context_, vhost_, number_, deadline_,
+                                       {State::initialising, State::connected, State::closed}));
+        const auto now = lun_now(context_, vhost_, number_);
+        return now && now->state == State::initialising;
+    }
+
+    /// Tells the guest that there is something new.
+    Way announce() {
+        return change_vhost(
+            context_, vhost_, deadline_,
+            [this](hv::StoreTxn txn, const std::optional<VhostEntry>& entry) -> Result<Way> {
+                const Way way = entry ? way_of(entry->back) : Way::nodes;
+                if (way != Way::live)
+                    return way;
+                if (auto done =
+                        write_state(context_.store, txn, vhost_.back(), State::reconfiguring);
+                    !done)
+                    return unexpected(done.error());
+                return way;
+            });
+    }
+
+    void wait_for_guest() {
+        if (wait_settled(context_, vhost_, number_, deadline_, {State::connected, State::closed}))
+            return;
+        if (withdraw(context_, vhost_, number_, {}))
+            throw Failure(ExitCode::timed_out,
+                          fmt::format("the guest has not answered within {}; {} was not attached",
+                                      patience_text(context_), to_string(lun_.vdev)));
+        throw Failure(ExitCode::timed_out,
+                      fmt::format("the guest has not finished taking {} up within {}; see "
+                                  "'pvscsictl list', and 'pvscsictl detach' to give up",
+                                  to_string(lun_.vdev), patience_text(context_)));
+    }
+
+    void check_opened() {
+        const auto now = lun_now(context_, vhost_, number_);
+        if (!now || (now->state != State::closed && now->error.empty()))
+            return;
+        const std::string reason =
+            now->error.empty() ? "the backend refused it without a reason" : now->error;
+        take_away();
+        throw Failure(ExitCode::failed,
+                      fmt::format("{} ({}): {}; it was not attached", lun_.pdev_text,
+                                  to_string(lun_.vdev), printable(reason)));
+    }
+
+    void take_away() {
+        require(hv::transact(context_.store,
+                             [this](hv::StoreTxn txn) {
+                                 return vhost_is_new_
+                                            ? remove_vhost(context_.store, txn, vhost_)
+                                            : remove_lun(context_.store, txn, vhost_, number_);
+                             }),
+                "cannot remove " + vhost_.back_lun(number_));
+    }
+
+    Context& context_;
+    const Lun lun_;
+    const Vhost vhost_;
+    const Deadline deadline_;
+    unsigned number_ = 0;
+    bool vhost_is_new_ = false;
+};
+
+} // namespace
+
+std::string attach(Context& context, const std::string& name, const std::string& entry) {
+    Lun lun = checked_entry(context, entry);
+    const auto domain = find_domain(context, name);
+    const std::string what = lun.pdev_text + " as " + to_string(lun.vdev);
+    Attach(context, domain, std::move(lun)).run();
+    return fmt::format("{} attached to domain {} '{}'", what, domain.id.value(),
+                       printable(domain.name));
+}
+
+} // namespace pvscsi::ctl

@@ -1,0 +1,37 @@
+// Steps that several verbs share. Thread and errors: as verbs.hpp.
+#pragma once
+
+#include "backend/ctl/store_wait.hpp"
+#include "backend/ctl/verbs.hpp"
+
+#include <string>
+#include <system_error>
+#include <vector>
+
+namespace pvscsi::ctl {
+
+/// The domain, or Failure(not_found) with what there is.
+hv::DomainInfo find_domain(Context& context, const std::string& name);
+
+[[nodiscard]] inline Deadline deadline_of(const Context& context) {
+    return std::chrono::steady_clock::now() + context.patience;
+}
+
+/// "20 s", "1.5 s"
+[[nodiscard]] std::string patience_text(const Context& context);
+
+/// Throws std::system_error with `what` was tried.
+inline void require(const Result<void>& done, const std::string& what) {
+    if (!done)
+        throw std::system_error(done.error(), what);
+}
+
+/// Mistakes of entries whose backing some LUN in the store has already.
+std::vector<Remark> find_users(Context& context, const std::vector<Lun>& luns);
+
+/// Waits until a daemon has looked at the vhosts. Warns when there is none, and, if asked, of what
+/// it did not like. Never fails: the LUNs are there for a daemon that starts later.
+enum class Warn : std::uint8_t { no_answer, errors };
+void wait_for_daemon(Context& context, const std::vector<Vhost>& vhosts, Warn warn);
+
+} // namespace pvscsi::ctl

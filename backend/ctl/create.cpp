@@ -1,0 +1,110 @@
+#include "backend/ctl/common.hpp"
+#include "backend/ctl/host_check.hpp"
+#include "backend/ctl/xl_file.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+namespace pvscsi::ctl {
+
+namespace {
+
+struct Plan {
+    XlFile file;
+    std::map<std::uint32_t, std::vector<Lun>> vhosts; ///< by vhost number
+    std::size_t luns = 0;
+};
+
+/// A running domain of the same name has the same backings: that is the one thing to say then.
+std::vector<Remark> used_elsewhere(Context& context, const XlFile& file,
+                                   const std::vector<Lun>& luns) {
+    if (context.domains.find(file.name))
+        return {};
+    return find_users(context, luns);
+}
+
+/// Everything that can be wrong with the file is found here, before anything is changed.
+Plan read_plan(Context& context, const std::string& path) {
+    Plan plan{read_xl_file(path), {}, 0};
+    std::vector<std::string> lines = plan.file.mistakes;
+    auto list = parse_vscsi(plan.file.vscsi);
+    std::vector<Remark> mistakes = std::move(list.mistakes);
+    for (auto&& more : {check_backings(list.luns), used_elsewhere(context, plan.file, list.luns)})
+        mistakes.insert(mistakes.end(), more.begin(), more.end());
+    std::stable_sort(mistakes.begin(), mistakes.end(),
+                     [](const Remark& a, const Remark& b) { return a.entry < b.entry; });
+    for (const Remark& mistake : mistakes)
+        lines.push_back(path + ": vscsi: " + to_string(mistake));
+    if (!lines.empty())
+        throw Failure(ExitCode::configuration,
+                      fmt::format("{}\nnothing was changed", fmt::join(lines, "\n")));
+    for (const Remark& warning : list.warnings)
+        context.warn(path + ": vscsi: " + to_string(warning));
+    plan.luns = list.luns.size();
+    for (Lun& lun : list.luns)
+        plan.vhosts[lun.vdev.host].push_back(std::move(lun));
+    return plan;
+}
+
+/// One transaction for all vhosts. A domain that had the same number and left nodes behind must
+/// not lend them to its successor.
+std::vector<Vhost> write_vhosts(Context& context, DomId guest, const Plan& plan) {
+    const std::string stale =
+        xenbus::backend_root(context.backend) + "/" + std::to_string(guest.value());
+    std::vector<Vhost> vhosts;
+    const auto done = hv::transact(context.store, [&](hv::StoreTxn txn) -> Result<void> {
+        vhosts.clear();
+        if (context.store.list(stale, txn))
+            if (auto removed = context.store.remove(stale, txn); !removed)
+                return removed;
+        for (const auto& [number, luns] : plan.vhosts) {
+            const Vhost vhost{context.backend, guest, DevId{number}};
+            if (auto written = write_vhost(context.store, txn, vhost, luns); !written)
+                return written;
+            vhosts.push_back(vhost);
+        }
+        return {};
+    });
+    require(done, "cannot write the vscsi nodes into the store");
+    return vhosts;
+}
+
+void undo(Context& context, DomId guest) noexcept {
+    try {
+        context.domains.destroy(guest);
+        static_cast<void>(context.store.remove(xenbus::backend_root(context.backend) + "/" +
+                                               std::to_string(guest.value())));
+    } catch (const std::exception& error) {
+        context.warn(
+            fmt::format("domain {} could not be removed again: {}", guest.value(), error.what()));
+    }
+}
+
+} // namespace
+
+std::string create(Context& context, const std::string& path) {
+    const Plan plan = read_plan(context, path);
+    const std::string& name = plan.file.name;
+    if (const auto taken = context.domains.find(name))
+        throw Failure(ExitCode::failed,
+                      fmt::format("domain '{}' runs already, with number {}; destroy it first, or "
+                                  "give this one another name",
+                                  name, taken->id.value()));
+    if (plan.luns == 0)
+        context.warn(path + ": there is no vscsi= entry; the domain has no LUN");
+    const DomId guest = context.domains.create(name, path).id;
+    try {
+        const auto vhosts = write_vhosts(context, guest, plan);
+        wait_for_daemon(context, vhosts, Warn::errors);
+        context.domains.unpause(guest);
+    } catch (...) {
+        undo(context, guest);
+        throw;
+    }
+    return fmt::format("domain {} '{}' created with {} LUN{}", guest.value(), name, plan.luns,
+                       plan.luns == 1 ? "" : "s");
+}
+
+} // namespace pvscsi::ctl

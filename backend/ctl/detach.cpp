@@ -1,0 +1,138 @@
+#include "backend/ctl/hotplug.hpp"
+#include "backend/ctl/text.hpp"
+
+#include <fmt/format.h>
+
+namespace pvscsi::ctl {
+
+namespace {
+
+using xenbus::State;
+
+xenbus::VirtualAddress checked_vdev(const std::string& text) {
+    const auto vdev = parse_vdev(text);
+    if (!vdev)
+        throw Failure(ExitCode::configuration,
+                      to_string(Remark{0, text, vdev.error().reason, vdev.error().remedy}));
+    return *vdev;
+}
+
+[[noreturn]] void nothing_there(const std::optional<VhostEntry>& vhost, const std::string& vdev) {
+    std::string there;
+    if (vhost)
+        for (const LunEntry& lun : vhost->luns)
+            there += (there.empty() ? "" : ", ") + printable(lun.vdev);
+    throw Failure(ExitCode::not_found,
+                  fmt::format("there is no LUN {}; {}", vdev,
+                              there.empty() ? "the vhost has none" : "the vhost has " + there));
+}
+
+class Detach {
+  public:
+    Detach(Context& context, const hv::DomainInfo& domain, const xenbus::VirtualAddress& vdev,
+           bool force)
+        : context_(context),
+          vdev_(to_string(vdev)), vhost_{context.backend, domain.id, DevId{vdev.host}},
+          force_(force), deadline_(deadline_of(context)) {}
+
+    void run() {
+        const Way way =
+            change_vhost(context_, vhost_, deadline_,
+                         [this](hv::StoreTxn txn, const std::optional<VhostEntry>& entry) {
+                             return begin(txn, entry);
+                         });
+        if (way == Way::nodes)
+            return;
+        if (wait_settled(context_, vhost_, number_, deadline_, {State::closed}))
+            return remove();
+        if (force_) {
+            context_.warn(fmt::format("the guest has not let go of {} within {}; taken away", vdev_,
+                                      patience_text(context_)));
+            return force_away();
+        }
+        give_up();
+    }
+
+  private:
+    Result<Way> begin(hv::StoreTxn txn, const std::optional<VhostEntry>& entry) {
+        const LunEntry* lun = entry ? entry->find(vdev_) : nullptr;
+        if (lun == nullptr)
+            nothing_there(entry, vdev_);
+        number_ = lun->number;
+        Way way = way_of(entry->back);
+        // An earlier attempt may be stuck with a guest that does not answer.
+        if (force_ && entry->back == State::reconfiguring)
+            way = Way::live;
+        // The guest never had one that failed.
+        if (way == Way::live && lun->state == State::closed)
+            way = Way::nodes;
+        if (way == Way::nodes) {
+            if (auto done = remove_lun(context_.store, txn, vhost_, number_); !done)
+                return unexpected(done.error());
+        }
+        if (way == Way::live) {
+            for (const auto& [path, state] : {std::pair{vhost_.back_lun(number_), State::closing},
+                                              std::pair{vhost_.back(), State::reconfiguring}})
+                if (auto done = write_state(context_.store, txn, path, state); !done)
+                    return unexpected(done.error());
+        }
+        return way;
+    }
+
+    void remove() {
+        require(hv::transact(context_.store,
+                             [this](hv::StoreTxn txn) {
+                                 return remove_lun(context_.store, txn, vhost_, number_);
+                             }),
+                "cannot remove " + vhost_.back_lun(number_));
+    }
+
+    /// The daemon stops serving a LUN whose nodes are gone.
+    void force_away() {
+        require(hv::transact(
+                    context_.store,
+                    [this](hv::StoreTxn txn) -> Result<void> {
+                        const auto entry = read_vhost(context_.store, txn, vhost_);
+                        if (!entry)
+                            return unexpected(entry.error());
+                        if (auto done = remove_lun(context_.store, txn, vhost_, number_); !done)
+                            return done;
+                        if (!*entry || (*entry)->back != State::reconfiguring ||
+                            (*entry)->front != State::connected)
+                            return {};
+                        return write_state(context_.store, txn, vhost_.back(), State::connected);
+                    }),
+                "cannot remove " + vhost_.back_lun(number_));
+    }
+
+    [[noreturn]] void give_up() {
+        if (withdraw(context_, vhost_, number_, State::connected))
+            throw Failure(ExitCode::timed_out,
+                          fmt::format("the guest has not let go of {} within {}; it is still "
+                                      "attached; --force takes it away all the same",
+                                      vdev_, patience_text(context_)));
+        throw Failure(ExitCode::timed_out,
+                      fmt::format("the removal of {} is not finished after {}; try again, or "
+                                  "--force",
+                                  vdev_, patience_text(context_)));
+    }
+
+    Context& context_;
+    const std::string vdev_;
+    const Vhost vhost_;
+    const bool force_;
+    const Deadline deadline_;
+    unsigned number_ = 0;
+};
+
+} // namespace
+
+std::string detach(Context& context, const std::string& name, const std::string& text, bool force) {
+    const auto vdev = checked_vdev(text);
+    const auto domain = find_domain(context, name);
+    Detach(context, domain, vdev, force).run();
+    return fmt::format("{} detached from domain {} '{}'", to_string(vdev), domain.id.value(),
+                       printable(domain.name));
+}
+
+} // namespace pvscsi::ctl

@@ -1,0 +1,113 @@
+#include "backend/ctl/hotplug.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace pvscsi::ctl {
+
+namespace {
+
+using xenbus::State;
+
+State state_at(hv::Store& store, hv::StoreTxn txn, const std::string& parent) {
+    const auto text = store.read(parent + "/state", txn);
+    return text ? xenbus::state_from_node(*text).value_or(State::unknown) : State::unknown;
+}
+
+} // namespace
+
+Way way_of(State back) noexcept {
+    switch (back) {
+    case State::connected:
+        return Way::live;
+    case State::initialising:
+    case State::init_wait:
+    case State::closed:
+        return Way::nodes;
+    case State::unknown:
+    case State::initialised:
+    case State::closing:
+    case State::reconfiguring:
+    case State::reconfigured:
+        break;
+    }
+    return Way::busy;
+}
+
+Way change_vhost(
+    Context& context, const Vhost& vhost, Deadline deadline,
+    const std::function<Result<Way>(hv::StoreTxn, const std::optional<VhostEntry>&)>& change) {
+    for (;;) {
+        Way way = Way::busy;
+        State seen = State::unknown;
+        const auto done = hv::transact(context.store, [&](hv::StoreTxn txn) -> Result<void> {
+            const auto entry = read_vhost(context.store, txn, vhost);
+            if (!entry)
+                return unexpected(entry.error());
+            seen = *entry ? (*entry)->back : State::unknown;
+            const auto result = change(txn, *entry);
+            if (!result)
+                return unexpected(result.error());
+            way = *result;
+            return {};
+        });
+        require(done, "cannot change " + vhost.back());
+        if (way != Way::busy)
+            return way;
+        if (!wait_for(context.store, vhost.back() + "/state", deadline, [&] {
+                return state_at(context.store, hv::no_transaction, vhost.back()) != seen;
+            }))
+            throw Failure(ExitCode::timed_out,
+                          fmt::format("vhost {} of domain {} is busy ({}) for more than {}; "
+                                      "nothing was changed, try again later",
+                                      vhost.device.value(), vhost.guest.value(), to_string(seen),
+                                      patience_text(context)));
+    }
+}
+
+std::optional<LunEntry> lun_now(Context& context, const Vhost& vhost, unsigned number) {
+    const auto entry = read_vhost(context.store, hv::no_transaction, vhost);
+    if (!entry)
+        throw std::system_error(entry.error(), "cannot read " + vhost.back());
+    if (!*entry)
+        return {};
+    const auto& luns = (*entry)->luns;
+    const auto it = std::find_if(luns.begin(), luns.end(),
+                                 [&](const LunEntry& lun) { return lun.number == number; });
+    if (it == luns.end())
+        return {};
+    return *it;
+}
+
+bool wait_settled(Context& context, const Vhost& vhost, unsigned number, Deadline deadline,
+                  std::initializer_list<State> ends) {
+    return wait_for(context.store, vhost.back(), deadline, [&] {
+        const State back = state_at(context.store, hv::no_transaction, vhost.back());
+        const State lun = state_at(context.store, hv::no_transaction, vhost.back_lun(number));
+        // A guest that leaves meanwhile finds the nodes as they should be when it comes back.
+        if (back == State::closed || back == State::init_wait || back == State::unknown)
+            return true;
+        return back == State::connected &&
+               (lun == State::unknown || std::find(ends.begin(), ends.end(), lun) != ends.end());
+    });
+}
+
+bool withdraw(Context& context, const Vhost& vhost, unsigned number, std::optional<State> state) {
+    bool taken_back = false;
+    const auto done = hv::transact(context.store, [&](hv::StoreTxn txn) -> Result<void> {
+        taken_back = state_at(context.store, txn, vhost.back()) == State::reconfiguring &&
+                     state_at(context.store, txn, vhost.front()) == State::connected;
+        if (!taken_back)
+            return {};
+        const auto changed = state ? write_state(context.store, txn, vhost.back_lun(number), *state)
+                                   : remove_lun(context.store, txn, vhost, number);
+        if (!changed)
+            return changed;
+        return write_state(context.store, txn, vhost.back(), State::connected);
+    });
+    require(done, "cannot take the change of " + vhost.back() + " back");
+    return taken_back;
+}
+
+} // namespace pvscsi::ctl

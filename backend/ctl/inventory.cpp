@@ -1,0 +1,148 @@
+#include "backend/ctl/inventory.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <limits>
+#include <system_error>
+
+namespace pvscsi::ctl {
+
+namespace {
+
+using xenbus::State;
+
+/// Reads nodes of one directory; a node that is not there is empty, other errors are kept.
+class NodeReader {
+  public:
+    NodeReader(hv::Store& store, hv::StoreTxn txn, std::string directory)
+        : store_(store), txn_(txn), directory_(std::move(directory)) {}
+
+    std::optional<std::string> find(const std::string& name) {
+        auto value = store_.read(directory_ + "/" + name, txn_);
+        if (value)
+            return std::move(*value);
+        keep(value.error());
+        return {};
+    }
+    std::string text(const std::string& name) { return find(name).value_or(""); }
+    State state() { return xenbus::state_from_node(text("state")).value_or(State::unknown); }
+
+    /// Children whose name is `prefix` and a number, by number.
+    std::vector<unsigned> numbers(const std::string& name, std::string_view prefix) {
+        std::vector<unsigned> found;
+        auto children = store_.list(directory_ + name, txn_);
+        if (!children) {
+            keep(children.error());
+            return found;
+        }
+        for (const std::string_view child : *children) {
+            if (!child.starts_with(prefix))
+                continue;
+            const auto value = xenbus::parse_number(child.substr(prefix.size()),
+                                                    std::numeric_limits<unsigned>::max());
+            if (value)
+                found.push_back(static_cast<unsigned>(*value));
+        }
+        std::sort(found.begin(), found.end());
+        return found;
+    }
+
+    [[nodiscard]] const std::error_code& error() const { return error_; }
+
+  private:
+    void keep(const std::error_code& error) {
+        if (error != std::errc::no_such_file_or_directory && !error_)
+            error_ = error;
+    }
+
+    hv::Store& store_;
+    hv::StoreTxn txn_;
+    std::string directory_;
+    std::error_code error_;
+};
+
+Result<LunEntry> read_lun(hv::Store& store, hv::StoreTxn txn, const Vhost& vhost, unsigned number) {
+    NodeReader nodes(store, txn, vhost.back_lun(number));
+    LunEntry lun;
+    lun.number = number;
+    lun.vdev = nodes.text("v-dev");
+    lun.pdev = nodes.text("p-dev");
+    lun.name = nodes.text("name");
+    lun.error = nodes.text("error");
+    lun.read_only = nodes.text("mode") == "r";
+    lun.state = nodes.state();
+    if (nodes.error())
+        return unexpected(nodes.error());
+    return lun;
+}
+
+std::vector<unsigned> numbers_below(hv::Store& store, const std::string& path) {
+    NodeReader nodes(store, hv::no_transaction, path);
+    auto found = nodes.numbers("", "");
+    if (nodes.error())
+        throw std::system_error(nodes.error(), "cannot list " + path + " in the store");
+    return found;
+}
+
+} // namespace
+
+const LunEntry* VhostEntry::find(const std::string& vdev) const {
+    const auto it = std::find_if(luns.begin(), luns.end(),
+                                 [&](const LunEntry& lun) { return lun.vdev == vdev; });
+    return it == luns.end() ? nullptr : &*it;
+}
+
+Result<std::optional<VhostEntry>> read_vhost(hv::Store& store, hv::StoreTxn txn,
+                                             const Vhost& vhost) {
+    NodeReader back(store, txn, vhost.back());
+    NodeReader front(store, txn, vhost.front());
+    const bool exists = back.find("frontend-id").has_value();
+    VhostEntry entry{vhost, back.state(), front.state(), back.text("error"), false, {}};
+    entry.taken_up = back.find("feature-sg-grant").has_value() || !entry.error.empty();
+    for (const unsigned number : back.numbers("/vscsi-devs", "dev-")) {
+        auto lun = read_lun(store, txn, vhost, number);
+        if (!lun)
+            return unexpected(lun.error());
+        if (!lun->vdev.empty())
+            entry.luns.push_back(std::move(*lun));
+    }
+    for (const auto& error : {back.error(), front.error()})
+        if (error)
+            return unexpected(error);
+    if (!exists)
+        return std::optional<VhostEntry>{};
+    return std::optional<VhostEntry>{std::move(entry)};
+}
+
+std::vector<VhostEntry> read_vhosts(hv::Store& store, DomId backend, std::optional<DomId> guest) {
+    std::vector<VhostEntry> found;
+    const std::string root = xenbus::backend_root(backend);
+    std::vector<unsigned> guests;
+    if (guest)
+        guests.push_back(guest->value());
+    else
+        guests = numbers_below(store, root);
+    for (const unsigned id : guests) {
+        if (id > std::numeric_limits<DomId::rep>::max())
+            continue;
+        for (const unsigned device : numbers_below(store, root + "/" + std::to_string(id))) {
+            const Vhost vhost{backend, DomId{static_cast<DomId::rep>(id)}, DevId{device}};
+            auto entry = read_vhost(store, hv::no_transaction, vhost);
+            if (!entry)
+                throw std::system_error(entry.error(), "cannot read " + vhost.back());
+            if (*entry)
+                found.push_back(std::move(**entry));
+        }
+    }
+    return found;
+}
+
+std::string lun_state(const VhostEntry& vhost, const LunEntry& lun) {
+    if (lun.state == State::closed || !lun.error.empty())
+        return "failed";
+    const bool running = vhost.back == State::connected || vhost.back == State::reconfiguring ||
+                         vhost.back == State::reconfigured;
+    return std::string(to_string(running ? lun.state : vhost.back));
+}
+
+} // namespace pvscsi::ctl

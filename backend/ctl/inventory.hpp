@@ -1,0 +1,48 @@
+// What the store says about vhosts and their LUNs, joined from both ends.
+//
+// Nodes come and go while they are read: what vanishes meanwhile is left out, what is missing is
+// empty or State::unknown.
+// Thread: the store's. Errors: std::system_error when the store itself fails.
+#pragma once
+
+#include "backend/ctl/vhost_nodes.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace pvscsi::ctl {
+
+struct LunEntry {
+    unsigned number = 0; ///< N of dev-N
+    std::string vdev;
+    std::string pdev;
+    std::string name;
+    std::string error; ///< the daemon's reason, empty if it has none
+    bool read_only = false;
+    xenbus::State state = xenbus::State::unknown;
+};
+
+struct VhostEntry {
+    Vhost vhost;
+    xenbus::State back = xenbus::State::unknown;
+    xenbus::State front = xenbus::State::unknown;
+    std::string error;
+    bool taken_up = false; ///< a daemon has looked at it
+    std::vector<LunEntry> luns;
+
+    [[nodiscard]] const LunEntry* find(const std::string& vdev) const;
+};
+
+/// Of one guest, or of all that `backend` serves; by domain id, vhost and dev-N.
+std::vector<VhostEntry> read_vhosts(hv::Store& store, DomId backend, std::optional<DomId> guest);
+
+/// One vhost, inside a transaction; nothing if it is not there.
+Result<std::optional<VhostEntry>> read_vhost(hv::Store& store, hv::StoreTxn txn,
+                                             const Vhost& vhost);
+
+/// What to tell of a LUN in one word: its own state where that means something, else the
+/// vhost's; "failed" for one that cannot be used.
+[[nodiscard]] std::string lun_state(const VhostEntry& vhost, const LunEntry& lun);
+
+} // namespace pvscsi::ctl

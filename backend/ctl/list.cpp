@@ -1,0 +1,41 @@
+#include "backend/ctl/common.hpp"
+#include "backend/ctl/host_check.hpp"
+#include "backend/ctl/lun_rows.hpp"
+#include "backend/ctl/text.hpp"
+
+#include <map>
+
+namespace pvscsi::ctl {
+
+namespace {
+
+std::vector<LunRow> rows_of(const std::vector<VhostEntry>& vhosts,
+                            const std::map<DomId, std::string>& names) {
+    std::vector<LunRow> rows;
+    for (const VhostEntry& vhost : vhosts) {
+        const auto name = names.find(vhost.vhost.guest);
+        for (const LunEntry& lun : vhost.luns) {
+            const auto pdev = config::parse_pdev(lun.pdev);
+            rows.push_back({name == names.end() ? "" : name->second, vhost.vhost.guest.value(),
+                            vhost.vhost.device.value(), lun.vdev, lun.pdev,
+                            pdev ? target_of(*pdev) : "unknown", lun_state(vhost, lun), lun.name,
+                            lun.read_only, lun.error.empty() ? vhost.error : lun.error});
+        }
+    }
+    return rows;
+}
+
+} // namespace
+
+std::string list(Context& context, const ListOptions& options) {
+    std::optional<DomId> guest;
+    if (options.domain)
+        guest = find_domain(context, *options.domain).id;
+    std::map<DomId, std::string> names;
+    for (const hv::DomainInfo& domain : context.domains.list())
+        names[domain.id] = domain.name;
+    const auto rows = rows_of(read_vhosts(context.store, context.backend, guest), names);
+    return options.json ? to_json(rows) : to_table(rows);
+}
+
+} // namespace pvscsi::ctl

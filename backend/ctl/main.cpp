@@ -1,0 +1,207 @@
+// pvscsictl: brings SCSI LUNs to guests. A verb a subcommand; what they do is in verbs.hpp.
+#include "backend/ctl/verbs.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <cmath>
+#include <fmt/format.h>
+
+#include <cstdio>
+
+namespace {
+
+using namespace pvscsi;
+using namespace pvscsi::ctl;
+
+constexpr const char* entry_help =
+    "An entry is PDEV,VDEV[,OPTION...]:\n"
+    "  PDEV     /dev/NODE   a SCSI device (passed through) or another block device (as a disk)\n"
+    "           file:PATH   a disk image, or a block device, as a disk\n"
+    "           iso:PATH    an ISO image as a CD/DVD drive\n"
+    "           ram:SIZE    a disk in the daemon's memory, gone with the daemon\n"
+    "           null:SIZE   a disk that moves no data, for measuring\n"
+    "           SIZE is in bytes, or with K, M, G or T: ram:64M\n"
+    "  VDEV     h:c:t:l, what the guest sees: vhost, channel, target, LUN\n"
+    "  OPTION   ro          the guest may only read\n"
+    "           name=NAME   a name for lists: letters, digits, '.', '_', '-'";
+
+constexpr const char* exit_help =
+    "Exit status: 0 done; 1 failed, what was begun is undone; 2 wrong command line; 3 wrong\n"
+    "configuration, nothing was changed; 4 no such domain or LUN; 5 not finished in time;\n"
+    "6 neither the embedded host nor Xen can be reached.";
+
+struct Arguments {
+    std::string host;
+    double timeout = 10;
+    bool no_wait = false;
+    std::string domain;
+    std::string what; ///< file, entry or VDEV
+    bool force = false;
+    bool json = false;
+};
+
+using Verb = std::function<std::string(Context&, const Arguments&)>;
+
+/// The command line, and the verb that it chose.
+class CommandLine {
+  public:
+    CommandLine() {
+        app_.set_version_flag("--version", PVSCSI_VERSION);
+        app_.add_option("--host", arguments_.host,
+                        "directory of the embedded host (pvscsi-hostd); default: $PVSCSI_HOST, "
+                        "else Xen");
+        app_.require_subcommand(1);
+        app_.fallthrough();
+        app_.footer(exit_help);
+        add_create();
+        add_destroy();
+        add_attach();
+        add_detach();
+        add_list();
+    }
+
+    CLI::App& app() noexcept { return app_; }
+    [[nodiscard]] const Arguments& arguments() const noexcept { return arguments_; }
+    [[nodiscard]] const Verb& verb() const noexcept { return verb_; }
+
+  private:
+    CLI::App& add(const char* name, const char* description, Verb verb) {
+        CLI::App& command = *app_.add_subcommand(name, description);
+        command.callback([this, verb = std::move(verb)] { verb_ = verb; });
+        return command;
+    }
+
+    void add_domain(CLI::App& command) {
+        command.add_option("DOMAIN", arguments_.domain, "name or number of the domain")->required();
+    }
+
+    void add_waiting(CLI::App& command, const char* what) {
+        command.add_option("--timeout", arguments_.timeout, what)
+            ->check(CLI::Range(0.1, 86400.0))
+            ->option_text("SECONDS [10]");
+    }
+
+    void add_create() {
+        CLI::App& command = add(
+            "create", "Start the domain of an xl file, with the LUNs of its vscsi= entries",
+            [](Context& context, const Arguments& given) { return create(context, given.what); });
+        command.add_option("FILE", arguments_.what, "xl configuration file")->required();
+        add_waiting(command, "how long to wait for the daemon to look at the LUNs");
+        command.add_flag("--no-wait", arguments_.no_wait, "do not wait for the daemon");
+        command.footer(std::string("In FILE: vscsi = [ 'ENTRY', ... ]. ") + entry_help +
+                       "\nIf anything is wrong with any entry, nothing is changed.");
+    }
+
+    void add_destroy() {
+        CLI::App& command = add("destroy", "End a domain at once and clear its LUNs away",
+                                [](Context& context, const Arguments& given) {
+                                    return destroy(context, given.domain);
+                                });
+        add_domain(command);
+        add_waiting(command, "how long to wait for the daemon to clear them away");
+    }
+
+    void add_attach() {
+        CLI::App& command = add("attach", "Add a LUN to a domain, running or not",
+                                [](Context& context, const Arguments& given) {
+                                    return attach(context, given.domain, given.what);
+                                });
+        add_domain(command);
+        command.add_option("ENTRY", arguments_.what, "PDEV,VDEV[,OPTION...]")->required();
+        add_waiting(command, "how long to wait for the guest to take it up");
+        command.add_flag("--no-wait", arguments_.no_wait,
+                         "write the nodes and return; a failure is seen in the list only");
+        command.footer(entry_help);
+    }
+
+    void add_detach() {
+        CLI::App& command = add("detach", "Take a LUN away from a domain; its vhost stays",
+                                [](Context& context, const Arguments& given) {
+                                    return detach(context, given.domain, given.what, given.force);
+                                });
+        add_domain(command);
+        command.add_option("VDEV", arguments_.what, "h:c:t:l")->required();
+        add_waiting(command, "how long to wait for the guest to let go of it");
+        command.add_flag("--force", arguments_.force,
+                         "then take it away even if the guest does not let go; its commands fail");
+    }
+
+    void add_list() {
+        CLI::App& command = add("list", "Show the LUNs of one domain, or of all",
+                                [](Context& context, const Arguments& given) {
+                                    ListOptions options;
+                                    if (!given.domain.empty())
+                                        options.domain = given.domain;
+                                    options.json = given.json;
+                                    return list(context, options);
+                                });
+        command.add_option("DOMAIN", arguments_.domain, "name or number of the domain");
+        command.add_flag("--json", arguments_.json,
+                         "an array of objects, as list.schema.json describes them");
+    }
+
+    CLI::App app_{"Brings SCSI LUNs to guests.", "pvscsictl"};
+    Arguments arguments_;
+    Verb verb_;
+};
+
+/// What every line on standard error begins with, for each line of `text`.
+void complain(const char* kind, std::string_view text) {
+    while (!text.empty()) {
+        const auto end = std::min(text.find('\n'), text.size());
+        fmt::print(stderr, "pvscsictl: {}{}\n", kind, text.substr(0, end));
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+}
+
+struct Host {
+    std::unique_ptr<hv::Hypervisor> hypervisor;
+    std::unique_ptr<hv::Domains> domains;
+    std::unique_ptr<hv::Store> store;
+};
+
+Host open_host(const std::string& option) {
+    try {
+        const auto choice = hv::HypervisorChoice::from(option);
+        Host host{hv::open_hypervisor(choice), hv::open_domains(choice), {}};
+        host.store = host.hypervisor->open_store();
+        return host;
+    } catch (const std::exception& error) {
+        throw Failure(ExitCode::no_host, error.what());
+    }
+}
+
+void run(const CommandLine& line) {
+    const Arguments& arguments = line.arguments();
+    const Host host = open_host(arguments.host);
+    Context context{*host.store, *host.domains, host.hypervisor->self()};
+    const std::chrono::duration<double> timeout{arguments.no_wait ? 0.0 : arguments.timeout};
+    context.patience = std::chrono::ceil<std::chrono::milliseconds>(timeout);
+    context.warn = [](const std::string& text) { complain("warning: ", text); };
+    std::string said = line.verb()(context, arguments);
+    if (!said.empty() && said.back() != '\n')
+        said += '\n';
+    if (std::fputs(said.c_str(), stdout) == EOF || std::fflush(stdout) != 0)
+        throw std::system_error(errno, std::generic_category(), "writing to standard output");
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    try {
+        CommandLine line;
+        try {
+            line.app().parse(argc, argv);
+        } catch (const CLI::ParseError& error) {
+            return line.app().exit(error) == 0 ? 0 : static_cast<int>(ExitCode::usage);
+        }
+        run(line);
+        return static_cast<int>(ExitCode::done);
+    } catch (const Failure& failure) {
+        complain("", failure.what());
+        return static_cast<int>(failure.code());
+    } catch (const std::exception& error) {
+        complain("", error.what());
+        return static_cast<int>(ExitCode::failed);
+    }
+}

@@ -1,0 +1,19 @@
+// Waiting for the other side to write what we are waiting for.
+#pragma once
+
+#include "common/hypervisor/store.hpp"
+
+#include <chrono>
+#include <functional>
+#include <string>
+
+namespace pvscsi::ctl {
+
+using Deadline = std::chrono::steady_clock::time_point;
+
+/// Returns true as soon as `happened()` does, looking again after every change at or below
+/// `path`; false when the time is over. Throws std::system_error if the store cannot watch.
+bool wait_for(hv::Store& store, const std::string& path, Deadline deadline,
+              const std::function<bool()>& happened);
+
+} // namespace pvscsi::ctl

@@ -1,0 +1,49 @@
+// What pvscsictl does, one function and one file a verb. cli.cpp turns a command line into calls.
+//
+// Thread: the store's; one. Errors: Failure with the exit status, or std::system_error when the
+// store or the hypervisor fails.
+#pragma once
+
+#include "backend/ctl/failure.hpp"
+#include "backend/ctl/inventory.hpp"
+#include "common/hypervisor/domains.hpp"
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+
+namespace pvscsi::ctl {
+
+/// What every verb works with.
+struct Context {
+    hv::Store& store;
+    hv::Domains& domains;
+    DomId backend; ///< who serves: the domain that pvscsictl runs in
+    /// How long to wait for the daemon or the guest. Zero: not at all.
+    std::chrono::milliseconds patience{std::chrono::seconds{10}};
+    /// One line that somebody should read but that is no failure.
+    std::function<void(const std::string&)> warn = [](const std::string&) {};
+};
+
+/// Makes the domain of an xl file, with its vhosts, and lets it run. Returns what to say.
+std::string create(Context& context, const std::string& file);
+
+/// Ends a domain and sees that nothing of its vhosts stays behind.
+std::string destroy(Context& context, const std::string& domain);
+
+/// Adds one LUN, described as in `vscsi=`, to a domain that is there.
+std::string attach(Context& context, const std::string& domain, const std::string& entry);
+
+/// Takes one LUN away. `force`: even if the guest does not let go of it.
+std::string detach(Context& context, const std::string& domain, const std::string& vdev,
+                   bool force);
+
+struct ListOptions {
+    std::optional<std::string> domain; ///< all, if there is none
+    bool json = false;
+};
+/// A table for reading, or JSON after list.schema.json.
+std::string list(Context& context, const ListOptions& options);
+
+} // namespace pvscsi::ctl

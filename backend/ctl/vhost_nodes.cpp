@@ -1,0 +1,148 @@
+#include "backend/ctl/vhost_nodes.hpp"
+
+#include <limits>
+#include <vector>
+
+namespace pvscsi::ctl {
+
+namespace {
+
+using hv::StorePermission;
+using xenbus::State;
+
+/// Writes nodes below one directory, all with the same permissions. Keeps the first error.
+class NodeWriter {
+  public:
+    NodeWriter(hv::Store& store, hv::StoreTxn txn, std::string directory,
+               std::vector<StorePermission> permissions)
+        : store_(store), txn_(txn), directory_(std::move(directory)),
+          permissions_(std::move(permissions)) {
+        keep(store_.mkdir(directory_, txn_));
+        own(directory_);
+    }
+
+    NodeWriter& node(const std::string& name, const std::string& value) {
+        const std::string path = directory_ + "/" + name;
+        if (result_)
+            keep(store_.write(path, value, txn_));
+        own(path);
+        return *this;
+    }
+
+    [[nodiscard]] Result<void> result() const { return result_; }
+
+  private:
+    void keep(Result<void> done) {
+        if (result_)
+            result_ = std::move(done);
+    }
+    void own(const std::string& path) {
+        if (result_)
+            keep(store_.set_permissions(path, permissions_, txn_));
+    }
+
+    hv::Store& store_;
+    hv::StoreTxn txn_;
+    std::string directory_;
+    std::vector<StorePermission> permissions_;
+    Result<void> result_;
+};
+
+/// The owner may do everything, the other end reads, everybody else nothing.
+std::vector<StorePermission> owned_by(DomId owner, DomId reader) {
+    return {{owner, false, false}, {reader, true, false}};
+}
+
+std::string number(std::uint64_t value) {
+    return std::to_string(value);
+}
+
+Result<void> write_back(hv::Store& store, hv::StoreTxn txn, const Vhost& vhost) {
+    const auto permissions = owned_by(vhost.backend, vhost.guest);
+    auto nodes = NodeWriter(store, txn, vhost.back(), permissions)
+                     .node("frontend", vhost.front())
+                     .node("frontend-id", number(vhost.guest.value()))
+                     .node("online", "1")
+                     .node("state", to_node(State::init_wait))
+                     .node("feature-host", "0")
+                     .node("next-dev", "0")
+                     .result();
+    if (!nodes)
+        return nodes;
+    return NodeWriter(store, txn, vhost.back() + "/vscsi-devs", permissions).result();
+}
+
+Result<void> write_front(hv::Store& store, hv::StoreTxn txn, const Vhost& vhost) {
+    return NodeWriter(store, txn, vhost.front(), owned_by(vhost.guest, vhost.backend))
+        .node("backend", vhost.back())
+        .node("backend-id", number(vhost.backend.value()))
+        .node("state", to_node(State::initialising))
+        .result();
+}
+
+Result<unsigned> next_number(hv::Store& store, hv::StoreTxn txn, const Vhost& vhost) {
+    const auto text = store.read(vhost.back() + "/next-dev", txn);
+    if (!text)
+        return unexpected(text.error());
+    const auto next = xenbus::parse_number(*text, std::numeric_limits<unsigned>::max() - 1);
+    if (!next)
+        return unexpected_errno(EINVAL);
+    if (auto done = store.write(vhost.back() + "/next-dev", number(*next + 1), txn); !done)
+        return unexpected(done.error());
+    return static_cast<unsigned>(*next);
+}
+
+Result<void> remove_if_there(hv::Store& store, hv::StoreTxn txn, const std::string& path) {
+    auto done = store.remove(path, txn);
+    if (!done && done.error() == std::errc::no_such_file_or_directory)
+        return {};
+    return done;
+}
+
+} // namespace
+
+Result<void> write_vhost(hv::Store& store, hv::StoreTxn txn, const Vhost& vhost,
+                         std::span<const Lun> luns) {
+    if (auto done = write_back(store, txn, vhost); !done)
+        return done;
+    for (const Lun& lun : luns)
+        if (auto done = write_lun(store, txn, vhost, lun); !done)
+            return unexpected(done.error());
+    return write_front(store, txn, vhost);
+}
+
+Result<unsigned> write_lun(hv::Store& store, hv::StoreTxn txn, const Vhost& vhost, const Lun& lun) {
+    const auto index = next_number(store, txn, vhost);
+    if (!index)
+        return index;
+    NodeWriter nodes(store, txn, vhost.back_lun(*index), owned_by(vhost.backend, vhost.guest));
+    nodes.node("p-dev", lun.pdev_text)
+        .node("p-devname", lun.pdev_text)
+        .node("v-dev", to_string(lun.vdev))
+        .node("mode", lun.read_only ? "r" : "w");
+    if (!lun.name.empty())
+        nodes.node("name", lun.name);
+    nodes.node("state", to_node(State::initialising));
+    if (auto done = nodes.result(); !done)
+        return unexpected(done.error());
+    return index;
+}
+
+Result<void> remove_lun(hv::Store& store, hv::StoreTxn txn, const Vhost& vhost, unsigned index) {
+    if (auto done = remove_if_there(store, txn, vhost.back_lun(index)); !done)
+        return done;
+    return remove_if_there(store, txn, vhost.front_lun(index));
+}
+
+Result<void> remove_vhost(hv::Store& store, hv::StoreTxn txn, const Vhost& vhost) {
+    if (auto done = remove_if_there(store, txn, vhost.front()); !done)
+        return done;
+    return remove_if_there(store, txn, vhost.back());
+}
+
+Result<void> write_state(hv::Store& store, hv::StoreTxn txn, const std::string& parent,
+                         State state) {
+    return store.write(parent + "/state", to_node(state), txn);
+}
+
+} // namespace pvscsi::ctl
