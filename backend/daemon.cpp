@@ -42,7 +42,11 @@ Daemon::Daemon(const DaemonOptions& options)
             workers_.push_back(std::make_unique<Worker>("pvscsi-data-" + std::to_string(i),
                                                         options.wait, options.most_spin));
     }
-    registry_ = std::make_unique<Registry>(around_, workers_);
+    registry_ = std::make_unique<Registry>(around_, workers_, [this] {
+        log::error("the connection to the xenstore is broken; ending");
+        lost_store_ = true;
+        end();
+    });
     wait_for_signal();
     log::info("serving domain={} threads={}", hypervisor_->self().value(), options.threads);
     announce_ready(options.ready_fd);
@@ -77,11 +81,11 @@ void Daemon::end() {
     });
 }
 
-void Daemon::run() {
+bool Daemon::run() {
     for (;;) {
         try {
             control_.run();
-            return;
+            return !lost_store_;
         } catch (const std::exception& error) {
             // One vhost's trouble is not the others'.
             log::error("control handler failed error=\"{}\"", error.what());

@@ -23,8 +23,8 @@ class Daemon {
     /// Throws std::system_error or std::runtime_error when it can't be set up.
     explicit Daemon(const DaemonOptions& options);
 
-    /// Serves until SIGTERM or SIGINT.
-    void run();
+    /// Serves until SIGTERM or SIGINT; false if it had to stop for lack of a store.
+    [[nodiscard]] bool run();
 
   private:
     void announce_ready(int fd);
@@ -32,6 +32,7 @@ class Daemon {
     void end();
 
     boost::asio::io_context control_{1};
+    bool lost_store_ = false;
     std::unique_ptr<hv::Hypervisor> hypervisor_;
     std::unique_ptr<hv::Store> store_;
     std::vector<std::unique_ptr<Worker>> workers_;

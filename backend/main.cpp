@@ -66,8 +66,7 @@ int main(int argc, char** argv) {
         options.most_spin = std::chrono::microseconds(most_spin);
         options.hypervisor = hv::HypervisorChoice::from(host);
         backend::Daemon daemon(options);
-        daemon.run();
-        return 0;
+        return daemon.run() ? 0 : 1;
     } catch (const std::exception& error) {
         log::error("{}", error.what());
         return 1;

@@ -15,11 +15,13 @@ constexpr int events_at_once = 256;
 constexpr double look_burst = 50;
 constexpr double looks_per_second = 50;
 constexpr std::chrono::milliseconds postponement{50};
-constexpr std::chrono::seconds housekeeping_interval{10};
+constexpr std::chrono::seconds housekeeping_interval{5};
 } // namespace
 
-Registry::Registry(Surroundings& around, std::vector<std::unique_ptr<Worker>>& workers)
-    : around_(around), workers_(workers), root_(xenbus::backend_root(around.hypervisor.self())),
+Registry::Registry(Surroundings& around, std::vector<std::unique_ptr<Worker>>& workers,
+                   std::function<void()> store_lost)
+    : around_(around), workers_(workers), store_lost_(std::move(store_lost)),
+      root_(xenbus::backend_root(around.hypervisor.self())),
       store_event_(around.control, around.store.fd()), postponed_(around.control),
       housekeeping_(around.control) {
     const auto watch = [&](const std::string& path, const std::string& token) {
@@ -191,6 +193,10 @@ void Registry::keep_house() {
             return;
         for (const auto& [key, entry] : vhosts_)
             entry.vhost->trim();
+        // A broken connection shows only when it is used.
+        const auto alive = around_.store.list("/");
+        if (!alive && alive.error() == std::errc::io_error)
+            return store_lost_();
         keep_house();
     });
 }

@@ -206,17 +206,26 @@ void Vhost::disconnect(State ours, State next) {
     link_ = Link::stopping;
     if (next != State::init_wait)
         move(ours, State::closing);
-    data_->worker().post([data = data_, &control = around_.control, weak = weak_from_this()] {
-        data->disconnect([&control, weak] {
-            boost::asio::post(control, [weak] {
-                if (const auto vhost = weak.lock(); vhost && vhost->link_ == Link::stopping) {
-                    vhost->link_ = Link::down;
-                    log::info("vhost={} disconnected", vhost->backend_);
-                    vhost->look();
-                }
+    auto& control = around_.control;
+    data_->worker().post([data = data_, &control, weak = weak_from_this(), next] {
+        data->disconnect([&control, weak, next] {
+            boost::asio::post(control, [weak, next] {
+                if (const auto vhost = weak.lock())
+                    vhost->disconnected(next);
             });
         });
     });
+}
+
+void Vhost::disconnected(State next) {
+    link_ = Link::down;
+    log::info("vhost={} disconnected", backend_);
+    if (closed_)
+        return;
+    // The frontend is here anew already: it is not to be taken for one that a dead daemon left.
+    if (next == State::init_wait)
+        move(state_of(backend_), State::init_wait);
+    look();
 }
 
 /// Both ends are closed. What we ended we offer again; what the frontend ended stays closed until

@@ -72,6 +72,7 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
     void while_connected(xenbus::State ours);
     void reconfigure(xenbus::State ours);
     void disconnect(xenbus::State ours, xenbus::State next);
+    void disconnected(xenbus::State next);
     void after_closed();
     void end_from_our_side(xenbus::State ours, const std::string& reason);
     void faulted(const std::string& reason);
