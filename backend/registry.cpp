@@ -88,13 +88,31 @@ std::optional<Registry::Key> Registry::key_of(std::string_view below_root) const
                DevId{static_cast<std::uint32_t>(*device)}};
 }
 
+/// No children if there is no such node, nothing if the store can't tell: what is not known to be
+/// gone is not dropped.
+std::optional<std::vector<std::string>> Registry::children(const std::string& path) {
+    auto names = around_.store.list(path);
+    if (names)
+        return std::move(*names);
+    if (names.error() == std::errc::no_such_file_or_directory)
+        return std::vector<std::string>{};
+    log::warning("node={} can't be listed error=\"{}\"", path, names.error().message());
+    return {};
+}
+
 void Registry::rescan() {
     std::set<Key> present;
-    for (const std::string& guest : around_.store.list(root_).value_or(std::vector<std::string>{}))
-        for (const std::string& device :
-             around_.store.list(root_ + "/" + guest).value_or(std::vector<std::string>{}))
+    const auto guests = children(root_);
+    if (!guests)
+        return;
+    for (const std::string& guest : *guests) {
+        const auto devices = children(root_ + "/" + guest);
+        if (!devices)
+            return;
+        for (const std::string& device : *devices)
             if (const auto key = key_of(guest + "/" + device))
                 present.insert(*key);
+    }
     for (const auto& [key, entry] : std::map(vhosts_))
         if (!present.contains(key))
             drop(key);
@@ -104,8 +122,11 @@ void Registry::rescan() {
 
 void Registry::refresh(const Key& key) {
     const auto path = xenbus::backend_path(around_.hypervisor.self(), key.guest, key.device);
-    if (!around_.store.read(path + "/state"))
-        return drop(key);
+    if (const auto state = around_.store.read(path + "/state"); !state) {
+        if (state.error() == std::errc::no_such_file_or_directory)
+            drop(key);
+        return;
+    }
     if (!vhosts_.contains(key))
         add(key);
     dirty_.insert(key);
@@ -169,12 +190,12 @@ bool Registry::may_look(Entry& entry) {
 
 /// A dead domain's nodes below its backends stay: the next domain with its number could read them.
 void Registry::bury_dead_domains() {
-    for (const std::string& name : around_.store.list(root_).value_or(std::vector<std::string>{})) {
+    for (const std::string& name : children(root_).value_or(std::vector<std::string>{})) {
         const auto number = xenbus::parse_number(name, 0x7fef);
         if (!number)
             continue;
         const DomId guest{static_cast<std::uint16_t>(*number)};
-        if (around_.store.domain_exists(guest))
+        if (around_.store.domain_exists(guest) || !store_alive())
             continue;
         log::info("domain={} gone", guest.value());
         for (const auto& [key, entry] : std::map(vhosts_))
@@ -193,12 +214,16 @@ void Registry::keep_house() {
             return;
         for (const auto& [key, entry] : vhosts_)
             entry.vhost->trim();
-        // A broken connection shows only when it is used.
-        const auto alive = around_.store.list("/");
-        if (!alive && alive.error() == std::errc::io_error)
+        if (!store_alive())
             return store_lost_();
         keep_house();
     });
+}
+
+/// A broken connection shows only when it is used.
+bool Registry::store_alive() {
+    const auto root = around_.store.list("/");
+    return root || root.error() != std::errc::io_error;
 }
 
 Worker& Registry::least_loaded() {

@@ -50,6 +50,8 @@ class Registry {
     [[nodiscard]] bool may_look(Entry& entry);
     void bury_dead_domains();
     void keep_house();
+    [[nodiscard]] bool store_alive();
+    [[nodiscard]] std::optional<std::vector<std::string>> children(const std::string& path);
     [[nodiscard]] Worker& least_loaded();
     [[nodiscard]] std::optional<Key> key_of(std::string_view below_root) const;
 

@@ -85,6 +85,14 @@ class Bed {
         registry.reset();
         control.restart();
     }
+    std::size_t held(std::size_t lun) {
+        std::size_t count = 0;
+        workers[0]->call([&] {
+            if (const auto target = opened[lun].lock())
+                count = target->held.size();
+        });
+        return count;
+    }
     void end_held(const std::weak_ptr<test::HeldTarget>& opened_target) {
         workers[0]->call([&] {
             const auto target = opened_target.lock();
@@ -198,7 +206,7 @@ TEST_CASE("a vhost connects: units at 3 before the backend is at 4, at 4 with th
     CHECK(bed.get(bed.dev("dev-1", "state")) == "3");
     // Served although the frontend is at 3 still.
     bed.send(test::QueueBed::request(1, {0, 0, 0, 0, 0, 0}));
-    bed.until([&] { return opened[0].lock()->held.size() == 1; });
+    bed.until([&] { return bed.held(0) == 1; });
     bed.put(bed.f + "/state", "4");
     bed.expect(bed.dev("dev-0", "state"), "4");
     bed.expect(bed.dev("dev-1", "state"), "4");
@@ -283,7 +291,7 @@ TEST_CASE("closing waits for the devices, and the frontend can come back") {
     bed.connect();
     bed.expect(bed.dev("dev-0", "state"), "4");
     bed.send(test::QueueBed::request(1, {0, 0, 0, 0, 0, 0}));
-    bed.until([&] { return opened[0].lock()->held.size() == 1; });
+    bed.until([&] { return bed.held(0) == 1; });
 
     SECTION("by way of Closing") {
         bed.put(bed.f + "/state", "5");
@@ -316,7 +324,7 @@ TEST_CASE("a frontend bound again goes from 6 to 3, faster than the daemon looks
     bed.until([&] { return bed.get(bed.dev("dev-0", "state")) == "3"; });
     bed.expect(bed.b + "/state", "4");
     bed.send(test::QueueBed::request(9, {0, 0, 0, 0, 0, 0}));
-    bed.until([&] { return opened[0].lock()->held.size() == 1; });
+    bed.until([&] { return bed.held(0) == 1; });
 }
 
 TEST_CASE("a daemon that comes after a dead one ends what it can't go on with, and offers anew") {
@@ -441,6 +449,6 @@ TEST_CASE("a store that dies is noticed, and the connection serves on until then
     bed.expect(bed.dev("dev-0", "state"), "4");
     bed.host.stop();
     bed.send(test::QueueBed::request(1, {0, 0, 0, 0, 0, 0}));
-    bed.until([&] { return opened[0].lock()->held.size() == 1; });
+    bed.until([&] { return bed.held(0) == 1; });
     bed.until([&] { return bed.store_lost; });
 }
