@@ -1,7 +1,5 @@
 #include "common/hypervisor/host/store_connection.hpp"
 
-#include "common/base/log.hpp"
-
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
@@ -23,9 +21,8 @@ constexpr std::size_t max_events(DomId domain) {
 } // namespace
 
 StoreConnection::StoreConnection(Socket socket, StoreTree& tree, DomId domain,
-                                 std::function<void(StoreConnection*)> closed)
-    : socket_(std::move(socket)), domain_(domain), closed_(std::move(closed)),
-      output_(max_events(domain)),
+                                 StoreConnectionOwner& owner)
+    : socket_(std::move(socket)), domain_(domain), owner_(&owner), output_(max_events(domain)),
       session_(std::make_unique<StoreSession>(
           tree, domain, [this](std::string_view p, std::string_view t) { event(p, t); })) {}
 
@@ -37,22 +34,22 @@ void StoreConnection::close() {
     // Not now: the tree may be walking its clients.
     boost::asio::post(socket_.get_executor(), [self = shared_from_this()] {
         self->session_.reset();
-        if (const auto closed = std::exchange(self->closed_, nullptr))
-            closed(self.get());
+        if (StoreConnectionOwner* owner = std::exchange(self->owner_, nullptr))
+            owner->closed(*self);
     });
 }
 
 void StoreConnection::detach() {
     open_ = false;
-    closed_ = nullptr;
+    owner_ = nullptr;
     session_.reset();
     boost::system::error_code ignored;
     socket_.close(ignored);
 }
 
 void StoreConnection::fail(std::string_view why) {
-    if (open_)
-        log::warning("xenstore domid={} connection ended: {}", domain_.value(), why);
+    if (open_ && owner_ != nullptr)
+        owner_->failed(*this, why);
     close();
 }
 

@@ -11,22 +11,34 @@
 #include <boost/asio/local/stream_protocol.hpp>
 
 #include <array>
-#include <functional>
 #include <memory>
 #include <span>
 #include <string_view>
 
 namespace pvscsi::hv::host {
 
+class StoreConnection;
+
+/// Whom a connection tells of its end.
+class StoreConnectionOwner {
+  public:
+    /// The client did what it must not; closed() follows.
+    virtual void failed(const StoreConnection& connection, std::string_view why) = 0;
+    /// Called once, never from within another call.
+    virtual void closed(const StoreConnection& connection) = 0;
+
+  protected:
+    ~StoreConnectionOwner() = default;
+};
+
 class StoreConnection : public std::enable_shared_from_this<StoreConnection> {
   public:
     using Socket = boost::asio::local::stream_protocol::socket;
 
-    StoreConnection(Socket socket, StoreTree& tree, DomId domain,
-                    std::function<void(StoreConnection*)> closed);
+    StoreConnection(Socket socket, StoreTree& tree, DomId domain, StoreConnectionOwner& owner);
 
     void start() { receive(); }
-    /// Ends it without a further word to the client; `closed` is called later, and once.
+    /// Ends it without a further word to the client.
     void close();
     /// The same for when tree and owner are about to go: nothing is called any more.
     void detach();
@@ -41,7 +53,7 @@ class StoreConnection : public std::enable_shared_from_this<StoreConnection> {
 
     Socket socket_;
     DomId domain_;
-    std::function<void(StoreConnection*)> closed_;
+    StoreConnectionOwner* owner_; ///< null when it need not be told any more
     bool open_ = true;
     bool sending_ = false;
     bool receiving_ = false;

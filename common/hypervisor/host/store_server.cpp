@@ -81,7 +81,7 @@ class Listener : public std::enable_shared_from_this<Listener> {
 
   private:
     void accept_later(const boost::system::error_code& error) {
-        log::warning("xenstore cannot accept a connection: {}", error.message());
+        log_.warning("cannot accept a connection: {}", error.message());
         pause_.expires_after(accept_pause);
         pause_.async_wait([self = shared_from_this()](const boost::system::error_code&) {
             if (self->acceptor_.is_open())
@@ -93,11 +93,12 @@ class Listener : public std::enable_shared_from_this<Listener> {
     Accepted accepted_;
     stream_protocol::acceptor acceptor_;
     boost::asio::steady_timer pause_;
+    log::PeerLog log_{"xenstore"};
 };
 
 } // namespace
 
-class StoreServer::Impl {
+class StoreServer::Impl final : public StoreConnectionOwner {
   public:
     explicit Impl(boost::asio::io_context& io) : io_(io), dom0_(tree_, DomId{0}, ignore_event) {
         tree_.on_release([this](DomId domain) { end_connections(domain); });
@@ -137,22 +138,32 @@ class StoreServer::Impl {
         const auto count = std::count_if(connections_.begin(), connections_.end(),
                                          [domain](const auto& c) { return c->domain() == domain; });
         if (domain != DomId{0} && static_cast<std::size_t>(count) >= max_guest_connections) {
-            log::warning("xenstore domid={} has too many connections", domain.value());
+            log_of(domain).warning("too many xenstore connections");
             return; // the socket closes
         }
-        connections_.push_back(std::make_shared<StoreConnection>(
-            std::move(socket), tree_, domain, [this](StoreConnection* c) { closed(c); }));
+        connections_.push_back(
+            std::make_shared<StoreConnection>(std::move(socket), tree_, domain, *this));
         connections_.back()->start();
     }
 
-    void closed(StoreConnection* connection) {
-        std::erase_if(connections_, [connection](const auto& c) { return c.get() == connection; });
+    void failed(const StoreConnection& connection, std::string_view why) override {
+        log_of(connection.domain()).warning("xenstore connection ended: {}", why);
+    }
+
+    void closed(const StoreConnection& connection) override {
+        std::erase_if(connections_,
+                      [&connection](const auto& c) { return c.get() == &connection; });
+    }
+
+    log::PeerLog& log_of(DomId domain) {
+        return logs_.try_emplace(domain, "domid=" + std::to_string(domain.value())).first->second;
     }
 
     void end_connections(DomId domain) {
         for (const auto& connection : connections_)
             if (connection->domain() == domain)
                 connection->close();
+        logs_.erase(domain);
     }
 
     boost::asio::io_context& io_;
@@ -160,6 +171,7 @@ class StoreServer::Impl {
     StoreClient dom0_;
     std::map<std::string, std::shared_ptr<Listener>> listeners_;
     std::vector<std::shared_ptr<StoreConnection>> connections_;
+    std::map<DomId, log::PeerLog> logs_;
 };
 
 StoreServer::StoreServer(boost::asio::io_context& io) : impl_(std::make_unique<Impl>(io)) {}
