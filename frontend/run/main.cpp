@@ -29,6 +29,8 @@ struct Options {
 };
 
 constexpr char description[] =
+    "pvscsi-run [OPTIONS] DOMAIN [--] COMMAND [ARGUMENTS...]\n"
+    "pvscsi-run [OPTIONS] DOMAIN --list\n\n"
     "Runs a command as a guest: its vhosts' LUNs are /dev/pvscsi/H:C:T:L to the command and to\n"
     "whatever that starts, and behave as sg nodes. PVSCSI_DEVICES lists them.\n";
 constexpr char footer[] =
@@ -43,8 +45,6 @@ constexpr char footer[] =
 std::optional<int> parse(int argc, char** argv, Options& options) {
     CLI::App app(description, "pvscsi-run");
     app.footer(footer);
-    app.usage("Usage: pvscsi-run [OPTIONS] DOMAIN [--] COMMAND [ARGUMENTS...]\n"
-              "       pvscsi-run [OPTIONS] DOMAIN --list");
     app.prefix_command();
     app.add_option("--host", options.host,
                    "Directory of the embedded host (default: $PVSCSI_HOST; without, Xen)");
