@@ -1,6 +1,6 @@
 // The sg target over a device that does what the test says: each thing that the driver, the device
 // and the kernel can do to a command.
-#include "backend/targets/sg/target.hpp"
+#include "tests/support/sg_bench.hpp"
 #include "tests/support/sg_double.hpp"
 
 #include <catch2/catch.hpp>
@@ -14,106 +14,15 @@ using scsi::Status;
 
 namespace {
 
-using Bytes = std::vector<unsigned char>;
-
-ring::Command command(const Bytes& cdb, ring::Direction direction, std::uint16_t timeout = 0) {
-    ring::WireRequest wire{};
-    wire.act = 1;
-    wire.cmd_len = static_cast<std::uint8_t>(cdb.size());
-    std::copy(cdb.begin(), cdb.end(), wire.cmnd.begin());
-    wire.timeout_per_command = timeout;
-    wire.sc_data_direction = direction == ring::Direction::to_device     ? 1
-                             : direction == ring::Direction::from_device ? 2
-                                                                         : 3;
-    wire.nr_segments = direction == ring::Direction::none ? 0 : 1;
-    wire.seg[0] = {1, 0, 512};
-    ring::SegmentList segments(ring::max_direct_segments);
-    return ring::parse(wire, {}, segments).value();
-}
-
-const Bytes read_block{0x28, 0, 0, 0, 0, 7, 0, 0, 1, 0};
-const Bytes write_block{0x2a, 0xe8, 0, 0, 0, 7, 0, 0, 1, 0};
-const Bytes test_unit_ready{0, 0, 0, 0, 0, 0};
-
-/// In the queue's place: counts how often a request is finished.
-class Owner final : public RequestOwner {
-  public:
-    void finished(Request& request) noexcept override { ended.push_back(&request); }
-    std::span<std::byte> buffer(Request&, std::size_t) noexcept override { return {}; }
-    [[nodiscard]] auto times(const Request& request) const {
-        return std::count(ended.begin(), ended.end(), &request);
-    }
-    std::vector<Request*> ended;
-};
-
-struct Unit {
+struct Unit : SgBench {
     explicit Unit(bool read_only = false, std::uint8_t type = 0, SgPatience patience = {5s, 20ms})
         : device(std::make_shared<SgDeviceDouble>()) {
         device->device_type = type;
-        target = std::make_unique<SgTarget>(device, read_only, patience);
-        target->on_failure = [this](const std::string& reason) { failures.push_back(reason); };
-        target->attach(context);
-        for (unsigned i = 0; i < 17; ++i)
-            requests.push_back(std::make_unique<Request>(owner));
+        attach(device, read_only, patience);
     }
-    ~Unit() {
-        target->detach();
-        target.reset();
-        context.restart();
-        context.poll();
-    }
-
     SgFileState& file(std::size_t i = 0) { return *device->files.at(i); }
-    /// Lets the loop do what is ready.
-    void settle() {
-        context.restart();
-        context.poll();
-    }
-    template <class Condition>
-    void settle_until(Condition condition) {
-        const auto end = std::chrono::steady_clock::now() + 10s;
-        while (!condition()) {
-            REQUIRE(std::chrono::steady_clock::now() < end);
-            context.restart();
-            context.run_one_for(10ms);
-        }
-    }
 
-    Step start(unsigned i, const ring::Command& what, std::uint32_t length) {
-        requests[i]->prepare(what, length);
-        return target->start(*requests[i]);
-    }
-    Step read(unsigned i, std::uint32_t length = 512, std::uint16_t timeout = 0) {
-        return start(i, command(read_block, ring::Direction::from_device, timeout), length);
-    }
-    Step write(unsigned i, const Bytes& data) {
-        const auto size = static_cast<std::uint32_t>(data.size());
-        const auto step = start(i, command(write_block, ring::Direction::to_device), size);
-        if (step != Step::need_data)
-            return step;
-        REQUIRE(requests[i]->data().size() == size);
-        std::memcpy(requests[i]->data().data(), data.data(), size);
-        return target->resume(*requests[i]);
-    }
-    const Outcome& outcome(unsigned i) { return requests[i]->outcome; }
-    bool ended(unsigned i) { return owner.times(*requests[i]) != 0; }
-    Bytes data_in(unsigned i) {
-        const auto* data = reinterpret_cast<const unsigned char*>(outcome(i).data_in.data());
-        return {data, data + outcome(i).data_in.size()};
-    }
-    /// Asks for a reset; what it came to, once it has.
-    std::shared_ptr<std::optional<bool>> reset() {
-        auto result = std::make_shared<std::optional<bool>>();
-        target->reset([result](bool success) { *result = success; });
-        return result;
-    }
-
-    boost::asio::io_context context{1};
     std::shared_ptr<SgDeviceDouble> device;
-    Owner owner;
-    std::vector<std::unique_ptr<Request>> requests;
-    std::unique_ptr<SgTarget> target;
-    std::vector<std::string> failures;
 };
 
 } // namespace

@@ -61,7 +61,7 @@ int sg_direction(const Request& request) noexcept {
 
 SgTarget::SgTarget(std::shared_ptr<SgDevice> device, bool read_only, SgPatience patience)
     : device_(std::move(device)), read_only_(read_only), patience_(patience),
-      log_("sg node=" + device_->node() + " "), file_(device_->open()) {
+      log_("sg node=" + device_->node()), file_(device_->open()) {
     retired_.reserve(max_retired);
 }
 
