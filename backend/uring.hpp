@@ -5,6 +5,7 @@
 // an operation's error goes to its completion.
 #pragma once
 
+#include "backend/completion.hpp"
 #include "backend/worker.hpp"
 
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -12,15 +13,6 @@
 #include <span>
 
 namespace pvscsi::backend {
-
-/// Told once when an operation has ended; `result` as io_uring gives it: >= 0 or -errno.
-class UringCompletion {
-  public:
-    virtual void completed(int result) noexcept = 0;
-
-  protected:
-    ~UringCompletion() = default;
-};
 
 class Uring final : public Pollable {
   public:

@@ -36,6 +36,16 @@ Sense Sense::fixed(SenseKey key, std::uint8_t asc, std::uint8_t ascq) noexcept {
     return sense;
 }
 
+Sense Sense::descriptor(SenseKey key, std::uint8_t asc, std::uint8_t ascq) noexcept {
+    Sense sense;
+    sense.size_ = 8;
+    sense.bytes_[0] = current_descriptor;
+    sense.bytes_[1] = static_cast<std::uint8_t>(key);
+    sense.bytes_[2] = asc;
+    sense.bytes_[3] = ascq;
+    return sense;
+}
+
 Sense Sense::with_information(SenseKey key, std::uint8_t asc, std::uint8_t ascq,
                               std::uint64_t information) noexcept {
     if (information <= std::numeric_limits<std::uint32_t>::max()) {
@@ -44,11 +54,7 @@ Sense Sense::with_information(SenseKey key, std::uint8_t asc, std::uint8_t ascq,
         store_be32(sense.bytes_, 3, information);
         return sense;
     }
-    Sense sense;
-    sense.bytes_[0] = current_descriptor;
-    sense.bytes_[1] = static_cast<std::uint8_t>(key);
-    sense.bytes_[2] = asc;
-    sense.bytes_[3] = ascq;
+    Sense sense = descriptor(key, asc, ascq);
     sense.bytes_[7] = 12;
     sense.bytes_[8] = 0x00; // information descriptor, SPC-5 4.4.2.2
     sense.bytes_[9] = 0x0a;

@@ -34,7 +34,9 @@ class Sense {
     static Sense from_bytes(std::span<const std::uint8_t> bytes) noexcept;
     /// Fixed format, 18 bytes, current error.
     static Sense fixed(SenseKey key, std::uint8_t asc, std::uint8_t ascq) noexcept;
-    /// The same with INFORMATION valid, or in descriptor format where it needs 64 bits.
+    /// Descriptor format without descriptors, 8 bytes, current error.
+    static Sense descriptor(SenseKey key, std::uint8_t asc, std::uint8_t ascq) noexcept;
+    /// Fixed format with INFORMATION valid, or in descriptor format where it needs 64 bits.
     static Sense with_information(SenseKey key, std::uint8_t asc, std::uint8_t ascq,
                                   std::uint64_t information) noexcept;
     /// ILLEGAL REQUEST with a field pointer (SPC-5 4.4.2.4.2): the byte of the CDB, or of the

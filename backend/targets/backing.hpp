@@ -1,0 +1,26 @@
+// Opening what a block medium lies on, and finding out about it. Set-up only: these calls block.
+#pragma once
+
+#include "backend/targets/medium.hpp"
+#include "common/base/unique_fd.hpp"
+
+#include <string>
+
+namespace pvscsi::backend {
+
+struct Backing {
+    UniqueFd fd;
+    bool block_device = false;
+    bool direct = false; ///< O_DIRECT is set
+    MediumLimits limits;
+};
+
+/// Opens and locks. `block_size` 0: what suits the backing. Throws std::system_error or
+/// std::runtime_error with the path and what to do about it.
+Backing open_backing(const std::string& path, bool read_only, std::uint32_t block_size,
+                     bool direct);
+
+/// The size now, in bytes; 0 if it cannot be told.
+std::uint64_t backing_size(int fd, bool block_device) noexcept;
+
+} // namespace pvscsi::backend

@@ -1,0 +1,59 @@
+// From a `vscsi=` entry to a target.
+#include "backend/target.hpp"
+
+#include "backend/targets/disk.hpp"
+#include "backend/targets/medium_block.hpp"
+#include "backend/targets/medium_ram.hpp"
+#include "backend/targets/sg/open.hpp"
+#include "common/config/pdev.hpp"
+
+#include <fmt/format.h>
+#include <stdexcept>
+
+namespace pvscsi::backend {
+
+namespace {
+
+UnitIdentity identity_of(const LunConfig& config, const char* product) {
+    return {product, config.serial, config.name};
+}
+
+std::unique_ptr<Target> open_disk(const LunConfig& config, const std::string& path) {
+    BlockMedium::Options options;
+    options.read_only = config.read_only;
+    return std::make_unique<Disk>(identity_of(config, "DISK"),
+                                  std::make_unique<BlockMedium>(path, options), config.read_only);
+}
+
+/// A node of a SCSI device is passed through, any other block device is a disk's backing.
+std::unique_ptr<Target> open_device(const LunConfig& config, const std::string& path) {
+    if (const auto node = find_sg_node(path))
+        return open_sg_target(*node, config);
+    return open_disk(config, path);
+}
+
+} // namespace
+
+std::unique_ptr<Target> make_target(const LunConfig& config) {
+    const auto pdev = config::parse_pdev(config.pdev);
+    if (!pdev)
+        throw std::runtime_error(
+            fmt::format("\"{}\": {}; {}", config.pdev, pdev.error().reason, pdev.error().remedy));
+    switch (pdev->kind) {
+    case config::PdevKind::device:
+        return open_device(config, pdev->path);
+    case config::PdevKind::file:
+        return open_disk(config, pdev->path);
+    case config::PdevKind::iso:
+        break;
+    case config::PdevKind::ram:
+        return std::make_unique<Disk>(identity_of(config, "RAM DISK"),
+                                      std::make_unique<RamMedium>(pdev->size), config.read_only);
+    case config::PdevKind::null:
+        return std::make_unique<Disk>(identity_of(config, "NULL DISK"),
+                                      std::make_unique<NullMedium>(pdev->size), config.read_only);
+    }
+    throw std::runtime_error(fmt::format("\"{}\": this kind of device is not served", config.pdev));
+}
+
+} // namespace pvscsi::backend
