@@ -58,7 +58,8 @@ Core::Core(std::shared_ptr<hv::Hypervisor> hypervisor, const SessionOptions& opt
 }
 
 Core::~Core() {
-    polling_ = true; // callbacks that run now can't make it go on
+    polling_ = true;     // callbacks that run now can't make it go on
+    on_event_ = nullptr; // what it would tell of is the caller's own doing
     xenbus_.close();
     waiter_.watch_channel(-1);
 }

@@ -50,7 +50,7 @@ class Core final : private FrontHandler {
     void lun_added(const xenbus::VirtualAddress& address) override;
     std::uint64_t lun_removed(const xenbus::VirtualAddress& address) override;
     void device_gone(const std::string& reason) override;
-    [[nodiscard]] bool idle() const override { return queue_.in_flight() == 0; }
+    [[nodiscard]] unsigned in_flight() const override { return queue_.in_flight(); }
     [[nodiscard]] bool lun_idle(const xenbus::VirtualAddress& address,
                                 std::uint64_t mark) const override;
 

@@ -11,8 +11,9 @@ using TimePoint = Clock::time_point;
 struct Timing {
     /// While the caller polls: how often the store and the commands' timeouts are looked at.
     std::chrono::milliseconds control_interval{2};
-    /// A closing backend gets this long to answer what is in flight.
-    std::chrono::milliseconds drain_grace{5'000};
+    /// A closing backend may go on answering what is in flight; this long without an answer, and
+    /// it is taken for one that was restarted and does not know of it.
+    std::chrono::milliseconds drain_grace{250};
     /// Closing: for each of the backend's two steps.
     std::chrono::milliseconds close_wait{3'000};
     /// Hot removal: for the commands of the logical unit.

@@ -63,10 +63,10 @@ void XenbusFront::start() {
     const State backend = backend_state();
     const TimePoint now = Clock::now();
     // As xenbus_reset_state of Linux: undo what a predecessor has left, step by step.
-    if (front == State::initialising && left_closing(backend) && backend != State::closed)
-        connect(now);
-    else if (front == State::initialising && left_connection(backend))
+    if (front == State::initialising && backend == State::closed)
         enter(Phase::initialising, State::initialising);
+    else if (front == State::initialising && left_closing(backend))
+        connect(now);
     else if (left_connection(backend))
         enter(Phase::closed, State::closed);
     else
@@ -118,10 +118,7 @@ void XenbusFront::evaluate(TimePoint now) {
         evaluate_connected(backend, now);
         break;
     case Phase::draining:
-        if (backend != State::closing || handler_.idle() || now >= patience_)
-            connection_lost("the backend closed the device", now);
-        else
-            deadline_ = now + timing_.control_interval;
+        evaluate_draining(backend, now);
         break;
     case Phase::gone:
         break;
@@ -138,6 +135,8 @@ void XenbusFront::evaluate_closed(State backend, TimePoint now) {
     if (phase_ == Phase::initialising) {
         if (backend == State::init_wait)
             connect(now);
+        else if (backend == State::closing)
+            enter(Phase::closed, State::closed);
     } else if (left_closing(backend) && backend != State::unknown) {
         enter(Phase::initialising, State::initialising);
     }
@@ -162,7 +161,7 @@ void XenbusFront::evaluate_connected(State backend, TimePoint now) {
         break;
     case State::closing:
         phase_ = Phase::draining;
-        patience_ = now + timing_.drain_grace;
+        unanswered_ = ~0u;
         deadline_ = now;
         handler_.link_closing();
         break;
@@ -171,6 +170,18 @@ void XenbusFront::evaluate_connected(State backend, TimePoint now) {
                                                   : "the backend restarted",
                         now);
     }
+}
+
+/// A backend that closes in order goes on answering; one that was restarted never will.
+void XenbusFront::evaluate_draining(State backend, TimePoint now) {
+    const unsigned left = handler_.in_flight();
+    if (left != unanswered_)
+        patience_ = now + timing_.drain_grace;
+    unanswered_ = left;
+    if (backend != State::closing || left == 0 || now >= patience_)
+        connection_lost("the backend closed the device", now);
+    else
+        deadline_ = now + timing_.control_interval;
 }
 
 /// First step of hot add and hot remove: LUNs go before the backend is told so (protocol order of

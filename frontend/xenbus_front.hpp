@@ -43,7 +43,7 @@ class FrontHandler {
     virtual std::uint64_t lun_removed(const xenbus::VirtualAddress& address) = 0;
     /// The device is gone for good.
     virtual void device_gone(const std::string& reason) = 0;
-    [[nodiscard]] virtual bool idle() const = 0;
+    [[nodiscard]] virtual unsigned in_flight() const = 0;
     /// No command of the logical unit from before its lun_removed() is in flight.
     [[nodiscard]] virtual bool lun_idle(const xenbus::VirtualAddress& address,
                                         std::uint64_t mark) const = 0;
@@ -99,6 +99,7 @@ class XenbusFront {
     void evaluate(TimePoint now);
     void evaluate_connected(State backend, TimePoint now);
     void evaluate_closed(State backend, TimePoint now);
+    void evaluate_draining(State backend, TimePoint now);
     void reconfigure(TimePoint now);
     void connect(TimePoint now);
     void connection_up(State backend, TimePoint now);
@@ -137,6 +138,7 @@ class XenbusFront {
     TimePoint patience_ = TimePoint::max(); ///< end of the wait for commands in flight
     TimePoint retry_at_ = TimePoint::min(); ///< not to connect before
     TimePoint connected_at_ = TimePoint::min();
+    unsigned unanswered_ = 0; ///< while draining: what was in flight at the last look
     std::chrono::milliseconds backoff_{0};
     std::map<std::string, Lun> luns_; ///< by the name of their `dev-N`
 };

@@ -27,8 +27,8 @@ struct FrontendBed {
         std::make_shared<FakeHypervisor>(host, guest_domain);
     SessionOptions options;
     frontend::Timing timing = quick_timing();
-    std::unique_ptr<Session> session;
     std::vector<Event> events;
+    std::unique_ptr<Session> session;
 
     explicit FrontendBed(const std::vector<std::string>& luns = {"0:0:0:0"}) {
         backend.create_vhost(luns);
