@@ -29,6 +29,8 @@ class StoreTree {
     /// Adds it if need be and fires @introduceDomain; nothing if it was introduced before.
     void introduce_domain(DomId domain);
     [[nodiscard]] bool is_introduced(DomId domain) const { return introduced_.contains(domain); }
+    /// How many nodes the domain owns.
+    [[nodiscard]] unsigned owned(DomId domain) const noexcept { return data_.owned(domain); }
     /// The domain is dead: its nodes go with all below them, and its entries in others'
     /// permissions. Fires @releaseDomain if it was introduced.
     void release_domain(DomId domain);
