@@ -1,5 +1,7 @@
 #include "common/hypervisor/host/client_domains.hpp"
 
+#include "common/base/log.hpp"
+
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
@@ -31,7 +33,7 @@ BrokerConnection::Received HostDomains::ask(const Request& request, std::string_
 }
 
 std::optional<DomainInfo> HostDomains::find(const std::string& name) {
-    const std::string what = "cannot look up the domain " + name;
+    const std::string what = "cannot look up the domain " + log::escaped(name);
     if (all_digits(name)) {
         std::uint16_t id = 0;
         const auto parsed = std::from_chars(name.data(), name.data() + name.size(), id);
@@ -66,7 +68,7 @@ std::vector<DomainInfo> HostDomains::list() {
 }
 
 DomainInfo HostDomains::create(const std::string& name, const std::string& /*config*/) {
-    const std::string what = "cannot create the domain " + name;
+    const std::string what = "cannot create the domain " + log::escaped(name);
     const auto received = ask({.op = Op::create_domain}, name, what);
     if (received.reply.error == EINVAL)
         fail(EINVAL, what + ": a name has letters, digits and any of -_.+:, at most 128 of them, "

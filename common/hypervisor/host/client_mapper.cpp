@@ -67,7 +67,9 @@ HostGrantMapper::~HostGrantMapper() {
 
 Expected<std::unique_ptr<MappedPages>, GrantStatus>
 HostGrantMapper::map(std::span<const GrantRef> refs, Access access) {
-    if (refs.empty() || refs.size() > max_refs_per_map)
+    if (refs.empty())
+        return unexpected(GrantStatus::bad_range);
+    if (refs.size() > max_refs_per_map)
         return unexpected(GrantStatus::no_space);
     std::vector<std::uint32_t> numbers(refs.size());
     std::ranges::transform(refs, numbers.begin(), [](GrantRef ref) { return ref.value(); });

@@ -79,7 +79,9 @@ GrantStatus HostSharedPages::end_access() noexcept {
 
 Expected<std::unique_ptr<SharedPages>, GrantStatus>
 HostGrantSharer::share(DomId peer, std::size_t pages, Access access) {
-    if (pages == 0 || pages > pool_pages)
+    if (pages == 0)
+        return unexpected(GrantStatus::bad_range);
+    if (pages > pool_pages)
         return unexpected(GrantStatus::no_space);
     const auto received =
         broker_->call({.op = Op::alloc_pages, .count = static_cast<std::uint32_t>(pages)});
