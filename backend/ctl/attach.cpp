@@ -93,15 +93,23 @@ class Attach {
     /// A guest that connected just before our transaction may have been served without the new
     /// LUN: its daemon looked before we wrote, and wrote after us.
     bool connected_without_it() {
-        const auto entry = read_vhost(context_.store, hv::no_transaction, vhost_);
-        const bool connecting = entry && *entry && (*entry)->front >= State::initialised &&
-                                (*entry)->front <= State::connected;
-        if (!connecting)
-            return false;
-        static_cast<void>(wait_settled(context_, vhost_, number_, deadline_,
-                                       {State::initialising, State::connected, State::closed}));
-        const auto now = lun_now(context_, vhost_, number_);
-        return now && now->state == State::initialising;
+        std::optional<VhostEntry> now;
+        const auto still_connecting = [&] {
+            return now && (now->front == State::initialised || now->front == State::connected) &&
+                   (now->back == State::initialising || now->back == State::init_wait ||
+                    now->back == State::initialised);
+        };
+        static_cast<void>(wait_for(context_.store, vhost_.back(), deadline_, [&] {
+            now = vhost_now(context_, vhost_);
+            return !still_connecting() || state_of(*now) != State::initialising;
+        }));
+        return now && now->back == State::connected && state_of(*now) == State::initialising;
+    }
+
+    /// Of our LUN; unknown if it is gone.
+    [[nodiscard]] State state_of(const VhostEntry& vhost) const {
+        const LunEntry* lun = vhost.find(to_string(lun_.vdev));
+        return lun == nullptr ? State::unknown : lun->state;
     }
 
     /// Tells the guest that there is something new.
@@ -134,11 +142,12 @@ class Attach {
     }
 
     void check_opened() {
-        const auto now = lun_now(context_, vhost_, number_);
-        if (!now || (now->state != State::closed && now->error.empty()))
+        const auto vhost = vhost_now(context_, vhost_);
+        const LunEntry* lun = vhost ? vhost->find(to_string(lun_.vdev)) : nullptr;
+        if (lun == nullptr || (lun->state != State::closed && lun->error.empty()))
             return;
         const std::string reason =
-            now->error.empty() ? "the backend refused it without a reason" : now->error;
+            lun->error.empty() ? "the backend refused it without a reason" : lun->error;
         take_away();
         throw Failure(ExitCode::failed,
                       fmt::format("{} ({}): {}; it was not attached", lun_.pdev_text,

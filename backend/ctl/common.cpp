@@ -55,14 +55,14 @@ bool settled(const VhostEntry& vhost) {
            });
 }
 
-std::optional<VhostEntry> read_now(Context& context, const Vhost& vhost) {
+} // namespace
+
+std::optional<VhostEntry> vhost_now(Context& context, const Vhost& vhost) {
     auto entry = read_vhost(context.store, hv::no_transaction, vhost);
     if (!entry)
         throw std::system_error(entry.error(), "cannot read " + vhost.back());
     return std::move(*entry);
 }
-
-} // namespace
 
 hv::DomainInfo find_domain(Context& context, const std::string& name) {
     if (auto found = context.domains.find(name))
@@ -101,7 +101,7 @@ void wait_for_daemon(Context& context, const std::vector<Vhost>& vhosts, Warn wa
     for (const Vhost& vhost : vhosts) {
         std::optional<VhostEntry> entry;
         const bool done = wait_for(context.store, vhost.back(), deadline, [&] {
-            entry = read_now(context, vhost);
+            entry = vhost_now(context, vhost);
             return !entry || settled(*entry);
         });
         answered = answered && done;

@@ -26,6 +26,9 @@ inline void require(const Result<void>& done, const std::string& what) {
         throw std::system_error(done.error(), what);
 }
 
+/// The vhost as it is now; nothing if it is not there.
+std::optional<VhostEntry> vhost_now(Context& context, const Vhost& vhost);
+
 /// Mistakes of entries whose backing some LUN in the store has already.
 std::vector<Remark> find_users(Context& context, const std::vector<Lun>& luns);
 

@@ -66,20 +66,6 @@ Way change_vhost(
     }
 }
 
-std::optional<LunEntry> lun_now(Context& context, const Vhost& vhost, unsigned number) {
-    const auto entry = read_vhost(context.store, hv::no_transaction, vhost);
-    if (!entry)
-        throw std::system_error(entry.error(), "cannot read " + vhost.back());
-    if (!*entry)
-        return {};
-    const auto& luns = (*entry)->luns;
-    const auto it = std::find_if(luns.begin(), luns.end(),
-                                 [&](const LunEntry& lun) { return lun.number == number; });
-    if (it == luns.end())
-        return {};
-    return *it;
-}
-
 bool wait_settled(Context& context, const Vhost& vhost, unsigned number, Deadline deadline,
                   std::initializer_list<State> ends) {
     return wait_for(context.store, vhost.back(), deadline, [&] {

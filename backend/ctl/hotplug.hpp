@@ -42,7 +42,4 @@ bool wait_settled(Context& context, const Vhost& vhost, unsigned number, Deadlin
 bool withdraw(Context& context, const Vhost& vhost, unsigned number,
               std::optional<xenbus::State> state);
 
-/// The LUN as it is now; nothing if its nodes are gone.
-std::optional<LunEntry> lun_now(Context& context, const Vhost& vhost, unsigned number);
-
 } // namespace pvscsi::ctl
