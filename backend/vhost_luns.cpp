@@ -5,6 +5,19 @@ namespace pvscsi::backend {
 
 using xenbus::State;
 
+namespace {
+
+/// 16 hex digits that stay the same for as long as the domain has its UUID and the unit its
+/// address; what a unit without an identity of its own is known by (FNV-1a, 64 bit).
+std::string stable_serial(std::string_view vm, const xenbus::VirtualAddress& address) {
+    std::uint64_t hash = 0xcbf29ce484222325u;
+    for (const char c : std::string(vm) + "/" + xenbus::to_string(address))
+        hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+    return fmt::format("{:016x}", hash);
+}
+
+} // namespace
+
 void Vhost::open_new_luns() {
     for (const LunNode& node : nodes_.list()) {
         if (luns_.contains(node.name) || node.state == State::closing)
@@ -25,7 +38,7 @@ void Vhost::open_lun(const LunNode& node) {
                 throw std::runtime_error("its address is taken by " + name);
         auto config = nodes_.config(node.name);
         const auto vm = around_.store.read(xenbus::domain_path(guest_) + "/vm");
-        config.serial = vm.value_or(xenbus::domain_path(guest_)) + "/" + xenbus::to_string(v);
+        config.serial = stable_serial(vm.value_or(xenbus::domain_path(guest_)), v);
         std::shared_ptr<Target> target = make_target(config);
         data_->worker().call([&] { data_->add_lun(address, std::move(target)); });
         luns_[node.name] = {address};
