@@ -14,6 +14,11 @@ namespace {
 
 constexpr std::uint8_t op_report_luns = 0xa0;
 
+/// Requests taken in one turn where a copy is cheap. With fewer than the ring holds, the frontend
+/// works on the answers of one turn while we are at the next one; with too few, publishing costs
+/// more than that wins.
+constexpr unsigned pipelined_budget = 8;
+
 std::span<std::byte> map_memory(std::size_t size) {
     void* at = ::mmap(nullptr, size, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -34,6 +39,7 @@ Queue::Queue(Worker& worker, LunMap& luns, const ring::Limits& limits, Connectio
              std::function<void(std::string)> on_fault, Patience patience)
     : worker_(worker), luns_(luns), limits_(limits), patience_(patience),
       connection_(std::move(connection)), on_fault_(std::move(on_fault)),
+      budget_(connection_.grants->dear_calls() ? ring::ring_size : pipelined_budget),
       memory_(map_memory(ring::ring_size * std::size_t{limits.max_segments} * hv::page_size)),
       ring_(ring::SharedPage(connection_.ring_page->bytes())), mover_(*connection_.grants),
       event_(worker.context(), connection_.channel->fd()), deadline_(worker.context()) {
@@ -93,7 +99,7 @@ bool Queue::take_requests() noexcept {
         fault(waiting.error());
         return false;
     }
-    for (unsigned left = *waiting; left > 0; --left) {
+    for (unsigned left = std::min(*waiting, budget_); left > 0; --left) {
         ring::WireRequest wire;
         ring_.take(wire);
         if (left > 1)

@@ -120,6 +120,7 @@ class Queue final : public Pollable,
     const Patience patience_;
     Connection connection_;
     std::function<void(std::string)> on_fault_;
+    const unsigned budget_;       ///< requests to take in one turn
     std::span<std::byte> memory_; ///< the slots' buffers, mapped on demand
     std::vector<std::unique_ptr<Slot>> slots_;
     ring::BackRing ring_;

@@ -53,6 +53,9 @@ class GrantMapper {
     /// Returns how many failed. Allocates nothing. A grant revoked meanwhile is either copied
     /// whole or refused; the peer is not told that it is free before the copy has ended.
     virtual std::size_t copy(std::span<GrantCopy> pieces) noexcept = 0;
+
+    /// A call of copy() costs much more than its pieces (a system call): gather many.
+    [[nodiscard]] virtual bool dear_calls() const noexcept { return false; }
 };
 
 /// Pages of our own, granted to one peer: zeroed, contiguous, one reference a page.

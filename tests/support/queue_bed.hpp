@@ -22,7 +22,8 @@ using Page = std::array<std::byte, hv::page_size>;
 struct GuestMemory {
     std::map<std::uint32_t, std::unique_ptr<Page>> pages;
     std::map<std::uint32_t, bool> read_only;
-    std::size_t calls = 0; ///< of copy()
+    std::size_t calls = 0;   ///< of copy()
+    bool dear_calls = false; ///< what the mapper says of them
 
     Page& page(std::uint32_t ref) {
         auto& place = pages[ref];
@@ -69,6 +70,8 @@ class FakeGrants final : public hv::GrantMapper {
         }
         return failed;
     }
+
+    bool dear_calls() const noexcept override { return memory_.dear_calls; }
 
   private:
     GuestMemory& memory_;
@@ -123,9 +126,10 @@ class QueueBed {
     static constexpr std::uint32_t ring_ref = 1000;
 
     explicit QueueBed(ring::Limits limits = {64, true}, backend::Patience patience = {},
-                      backend::Wait wait = backend::Wait::event)
+                      backend::Wait wait = backend::Wait::event, bool dear_calls = false)
         : own_(adopt_fd, ::eventfd(0, EFD_NONBLOCK)), guest_(adopt_fd, ::eventfd(0, EFD_NONBLOCK)),
           front(ring::SharedPage(memory.page(ring_ref))), worker("bed", wait) {
+        memory.dear_calls = dear_calls;
         run([&] {
             backend::Connection connection;
             connection.grants = std::make_unique<FakeGrants>(memory);

@@ -36,6 +36,7 @@ class XenGrantMapper final : public GrantMapper {
 
     /// One system call for up to `chunk` pieces.
     std::size_t copy(std::span<GrantCopy> pieces) noexcept override;
+    [[nodiscard]] bool dear_calls() const noexcept override { return true; }
 
     /// Pieces in one call to the kernel: those of a full ring of direct requests.
     static constexpr std::size_t chunk = 512;
