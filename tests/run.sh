@@ -133,7 +133,7 @@ script e2e 1200 "$build" tests/e2e/run.sh
 for file in tests/scsi/*.sh; do
     script "$(basename "$file" .sh)" 900 "$build" "$file"
 done
-script demo 300 "$build" tests/demo.sh --test
+script demo 300 "$build" tests/demo_test.sh
 [ -n "$quick" ] || script vm 1200 "$build" tests/vm/run.sh
 
 asan=$build-asan
