@@ -19,20 +19,24 @@ constexpr std::uint8_t dpo_fua = 0x18;
 constexpr unsigned reads = needs_medium;
 constexpr unsigned writes = needs_medium | changes_medium;
 
-// The commands come in sizes whose fields are in the same places; RDPROTECT, WRPROTECT and GROUP
-// NUMBER are in no mask, so that they are refused.
+constexpr std::uint8_t group = 0x1f;
+
+// The commands come in sizes whose fields are in the same places; RDPROTECT and WRPROTECT are in
+// no mask, so that they are refused. GROUP NUMBER is taken and means nothing (GROUP_SUP is 0).
 constexpr CommandRow ten(std::uint8_t opcode, std::uint8_t options, unsigned traits,
                          CommandHandler handler) {
-    return row({opcode, options, all, all, all, all, 0, all, all, 0}, traits, handler);
+    return row({opcode, options, all, all, all, all, group, all, all, 0}, traits, handler);
 }
 constexpr CommandRow twelve(std::uint8_t opcode, std::uint8_t options, unsigned traits,
                             CommandHandler handler) {
-    return row({opcode, options, all, all, all, all, all, all, all, all, 0, 0}, traits, handler);
+    return row({opcode, options, all, all, all, all, all, all, all, all, group, 0}, traits,
+               handler);
 }
 constexpr CommandRow sixteen(std::uint8_t opcode, std::uint8_t options, unsigned traits,
                              CommandHandler handler) {
-    return row({opcode, options, all, all, all, all, all, all, all, all, all, all, all, all, 0, 0},
-               traits, handler);
+    return row(
+        {opcode, options, all, all, all, all, all, all, all, all, all, all, all, all, group, 0},
+        traits, handler);
 }
 constexpr CommandRow six(std::uint8_t opcode, unsigned traits, CommandHandler handler) {
     return row({opcode, 0x1f, all, all, all, 0}, traits, handler);
@@ -80,9 +84,6 @@ std::span<const CommandRow> Disk::disk_commands() noexcept {
         ten(op::write_same_10, 0x08, writes, handler<&Disk::write_same>),
         sixteen(op::write_same_16, 0x09, writes, handler<&Disk::write_same>),
         row({op::unmap, 0, 0, 0, 0, 0, 0, all, all, 0}, writes, handler<&Disk::unmap>),
-        service_row({op::service_action_in_16, 0x12, all, all, all, all, all, all, all, all, all,
-                     all, all, all, 0, 0},
-                    reads, handler<&Disk::get_lba_status>),
         service_row(
             {op::service_action_in_16, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, all, all, all, all, 0, 0},
             reads, handler<&Disk::read_capacity_16>),
@@ -141,6 +142,7 @@ std::optional<std::size_t> Disk::vpd(std::uint8_t page,
 /// Block limits (SBC-4 6.6.4). Offsets are those of the page less its header of 4.
 void Disk::put_block_limits(std::span<std::uint8_t> body) const noexcept {
     const std::uint32_t physical = limits().physical_block_size >> shift_;
+    body[0] = 0x01; // WSNZ
     body[1] = static_cast<std::uint8_t>(atomic_limit());
     store_be16(body, 2, physical);
     if (limits().discard) {

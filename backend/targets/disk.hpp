@@ -39,9 +39,7 @@ class Disk final : public EmulatedUnit {
     // disk_provisioning.cpp:
     Step write_same(Request& request) noexcept;
     Step unmap(Request& request) noexcept;
-    Step get_lba_status(Request& request) noexcept;
     Progress same_fetch(Task& task) noexcept;
-    Progress same_too_long(Task& task) noexcept;
     Progress same_begin(Task& task) noexcept;
     Progress same_write(Task& task) noexcept;
     Progress discard_range(Task& task) noexcept;

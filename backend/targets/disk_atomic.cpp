@@ -36,8 +36,11 @@ Step Disk::or_write(Request& request) noexcept {
 
 Progress Disk::atomic_fetch(Task& task) noexcept {
     const bool comparing = task.request->cdb().opcode() == op::compare_and_write;
-    return fetch(task, bytes(task.range.blocks) * (comparing ? 2 : 1), stage<&Disk::atomic_read>,
-                 condition::invalid_field_in_cdb);
+    const std::uint64_t size = bytes(task.range.blocks) * (comparing ? 2 : 1);
+    // With more than that it would be unclear where the second half starts.
+    if (comparing && task.request->length() != size)
+        return failed(fail(*task.request, condition::invalid_field_in_cdb));
+    return fetch(task, size, stage<&Disk::atomic_read>, condition::invalid_field_in_cdb);
 }
 
 Progress Disk::atomic_read(Task& task) noexcept {

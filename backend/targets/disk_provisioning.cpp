@@ -1,4 +1,5 @@
-// WRITE SAME, UNMAP and GET LBA STATUS (SBC-4 5.57, 5.36, 5.8).
+// WRITE SAME and UNMAP (SBC-4 5.57, 5.36). There is no GET LBA STATUS: which blocks of a file are
+// holes only a call that may block would tell.
 //
 // The same block many times over is written from slot memory in pieces, or, when it is zeros and
 // may be, given back to the backing: discarded blocks read as zeros (LBPRZ).
@@ -21,13 +22,12 @@ constexpr std::size_t unmap_header = 8;
 constexpr std::size_t unmap_descriptor = 16;
 constexpr std::size_t most_descriptors = 255;
 
-// What memory takes at once, in the worker's own time.
-constexpr std::uint64_t memory_limit = 64ull << 20;
+// Ends soon, on memory too, where it is done in the worker's own time.
+constexpr std::uint64_t most_same_blocks = 0xffff;
 } // namespace
 
-/// In blocks; 0: any number.
 std::uint64_t Disk::write_same_limit() const noexcept {
-    return memory_.empty() ? 0 : memory_limit >> shift_;
+    return most_same_blocks;
 }
 
 /// In blocks, for the field of the block limits page.
@@ -41,22 +41,16 @@ Step Disk::write_same(Request& request) noexcept {
     const bool unmapping = (cdb[1] & unmap_bit) != 0;
     if (unmapping && !limits().discard)
         return fail_field(request, 1, 3);
+    // None at all would mean "to the end", of which block limits say that there is no such thing.
+    const std::uint64_t blocks = scsi::block_range(cdb).blocks;
+    if (blocks == 0 || blocks > write_same_limit())
+        return fail_field(request, cdb[0] == op::write_same_16 ? 10 : 7);
     Task* task = begin_range(request, stage<&Disk::same_fetch>);
     if (!task)
         return Step::done;
-    if (task->range.blocks == 0) // to the end of the medium: WSNZ is 0
-        task->range.blocks = blocks() - task->range.lba;
-    const std::uint64_t most = write_same_limit();
-    if (most != 0 && task->range.blocks > most)
-        task->stage = stage<&Disk::same_too_long>;
     task->durable_write = !write_cache_; // these have no FUA bit
     task->writes = true;
     return run(*task);
-}
-
-Progress Disk::same_too_long(Task& task) noexcept {
-    return failed(
-        fail_field(*task.request, task.request->cdb().opcode() == op::write_same_16 ? 10 : 7));
 }
 
 Progress Disk::same_fetch(Task& task) noexcept {
@@ -103,8 +97,6 @@ Progress Disk::same_write(Task& task) noexcept {
 }
 
 Progress Disk::discard_range(Task& task) noexcept {
-    if (task.range.blocks == 0)
-        return Progress::done;
     task.kind = MediumOp::Kind::discard;
     task.offset = bytes(task.range.lba);
     task.length = bytes(task.range.blocks);
@@ -172,22 +164,6 @@ Progress Disk::unmap_next(Task& task) noexcept {
         return Progress::io;
     }
     return Progress::done;
-}
-
-/// One descriptor to the end of the disk: "mapped or unknown" (SBC-4 table 62). Which blocks of a
-/// file are holes only a call that may block would tell.
-Step Disk::get_lba_status(Request& request) noexcept {
-    const auto& cdb = request.cdb().padded();
-    const std::uint64_t lba = load_be64(cdb, 2);
-    if (lba >= blocks())
-        return out_of_range(request);
-    const auto data = parameter_data(request, 24);
-    if (data.empty())
-        return fail(request, condition::internal_failure);
-    store_be32(data, 0, 20);
-    store_be64(data, 8, lba);
-    store_be32(data, 16, std::min<std::uint64_t>(blocks() - lba, 0xffffffff));
-    return answer(request, data, load_be32(cdb, 10));
 }
 
 } // namespace pvscsi::backend

@@ -82,7 +82,7 @@ TEST_CASE("what is written with each WRITE is read with each READ") {
     CHECK(got.data == data);
 }
 
-TEST_CASE("FUA and DPO are taken, protection fields and group numbers are not") {
+TEST_CASE("FUA and DPO are taken, protection fields are not") {
     const bool in_memory = GENERATE(true, false);
     Disks disks;
     TargetHost host(open(disks.pdev(in_memory)));
@@ -201,6 +201,8 @@ TEST_CASE("COMPARE AND WRITE writes only if all is as expected") {
     CHECK(host.in(sized(0x28, 0, 5, 2), 1024).data == before);
     CHECK(host.out(caw(5, 2), before + after).good());
     CHECK(host.in(sized(0x28, 0, 5, 2), 1024).data == after);
+    CHECK(host.out(caw(0, 0), after).is(SenseKey::illegal_request, 0x24, 0));
+    CHECK(host.none(caw(0, 0)).good());
     CHECK(host.out(caw(5, 2), after).is(SenseKey::illegal_request, 0x24, 0));
     CHECK(host.out(caw(disk_blocks, 1), before).is(SenseKey::illegal_request, 0x21, 0));
     CHECK(host.out(caw(5, 200), pattern(400 * 512)).is(SenseKey::illegal_request, 0x24, 0));
@@ -236,9 +238,7 @@ TEST_CASE("WRITE SAME writes one block many times, or gives blocks back") {
     CHECK(host.out(sized(0x2f, 0x06, 10, 100), zeros).good());
     CHECK(host.out(sized(opcode, 0x08, 10, 100), block).good());
     CHECK(host.out(sized(0x2f, 0x06, 1, 1500), block).good());
-    // 0 blocks: to the end.
-    CHECK(host.out(sized(opcode, 0, 4000, 0), block).good());
-    CHECK(host.out(sized(0x2f, 0x06, 4000, 96), block).good());
+    CHECK(host.out(sized(opcode, 0, 4000, 0), block).is(SenseKey::illegal_request, 0x24, 0));
     CHECK(host.out(sized(opcode, 0, 0, 4097), block).is(SenseKey::illegal_request, 0x21, 0));
     // Not one block.
     CHECK(host.out(sized(opcode, 0, 0, 1), Bytes(256)).is(SenseKey::illegal_request, 0x24, 0));
