@@ -14,9 +14,6 @@ class Disk final : public EmulatedUnit {
     // Handlers of disk_commands(), and their stages. disk_read_write.cpp:
     Step read(Request& request) noexcept;
     Step write(Request& request) noexcept;
-    Progress read_sync(Task& task) noexcept;
-    Progress read_medium(Task& task) noexcept;
-    Progress read_done(Task& task) noexcept;
     Progress write_fetch(Task& task) noexcept;
     Progress write_medium(Task& task) noexcept;
     Progress done(Task& task) noexcept;

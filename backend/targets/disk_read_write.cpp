@@ -33,42 +33,7 @@ Step Disk::read(Request& request) noexcept {
             static_cast<std::uint32_t>(std::min<std::uint64_t>(size, request.length()));
         return Step::done;
     }
-    if (size == 0 || request.length() == 0)
-        return Step::done;
-    Task* task =
-        begin(request, has_fua(request) ? stage<&Disk::read_sync> : stage<&Disk::read_medium>);
-    if (!task)
-        return task_set_full(request);
-    task->range = range;
-    return run(*task);
-}
-
-/// FUA: what was written before must be on the medium before it is read from there (SBC-4 4.23).
-Progress Disk::read_sync(Task& task) noexcept {
-    task.kind = MediumOp::Kind::sync;
-    task.stage = stage<&Disk::read_medium>;
-    return Progress::io;
-}
-
-Progress Disk::read_medium(Task& task) noexcept {
-    Request& request = *task.request;
-    // Not more than the guest has room for, in whole blocks.
-    const std::uint64_t block = limits().block_size;
-    const std::uint64_t room = (request.length() + block - 1) / block * block;
-    const std::uint64_t size = std::min(bytes(task.range.blocks), room);
-    task.data = request.buffer(size);
-    if (task.data.size() < size)
-        return failed(fail(request, condition::internal_failure));
-    task.data = task.data.first(size);
-    task.kind = MediumOp::Kind::read;
-    task.offset = bytes(task.range.lba);
-    task.stage = stage<&Disk::read_done>;
-    return Progress::io;
-}
-
-Progress Disk::read_done(Task& task) noexcept {
-    task.request->outcome.data_in = task.data;
-    return Progress::done;
+    return read_blocks(request, range, has_fua(request));
 }
 
 Step Disk::write(Request& request) noexcept {

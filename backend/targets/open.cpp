@@ -1,6 +1,7 @@
 // From a `vscsi=` entry to a target.
 #include "backend/target.hpp"
 
+#include "backend/targets/cd.hpp"
 #include "backend/targets/disk.hpp"
 #include "backend/targets/medium_block.hpp"
 #include "backend/targets/medium_ram.hpp"
@@ -25,6 +26,16 @@ std::unique_ptr<Target> open_disk(const LunConfig& config, const std::string& pa
                                   std::make_unique<BlockMedium>(path, options), config.read_only);
 }
 
+/// Images are shared and read over and over: through the host's page cache.
+std::unique_ptr<Target> open_cd(const LunConfig& config, const std::string& path) {
+    BlockMedium::Options options;
+    options.read_only = true;
+    options.block_size = Cd::block_size;
+    options.direct = false;
+    return std::make_unique<Cd>(identity_of(config, "CD-ROM"),
+                                std::make_unique<BlockMedium>(path, options));
+}
+
 /// A node of a SCSI device is passed through, any other block device is a disk's backing.
 std::unique_ptr<Target> open_device(const LunConfig& config, const std::string& path) {
     if (const auto node = find_sg_node(path))
@@ -45,7 +56,7 @@ std::unique_ptr<Target> make_target(const LunConfig& config) {
     case config::PdevKind::file:
         return open_disk(config, pdev->path);
     case config::PdevKind::iso:
-        break;
+        return open_cd(config, pdev->path);
     case config::PdevKind::ram:
         return std::make_unique<Disk>(identity_of(config, "RAM DISK"),
                                       std::make_unique<RamMedium>(pdev->size), config.read_only);
@@ -53,7 +64,7 @@ std::unique_ptr<Target> make_target(const LunConfig& config) {
         return std::make_unique<Disk>(identity_of(config, "NULL DISK"),
                                       std::make_unique<NullMedium>(pdev->size), config.read_only);
     }
-    throw std::runtime_error(fmt::format("\"{}\": this kind of device is not served", config.pdev));
+    throw std::logic_error("kind of PDEV");
 }
 
 } // namespace pvscsi::backend

@@ -55,6 +55,9 @@ class EmulatedUnit : public Target {
     Step log_sense(Request& request) noexcept;
     Step report_luns(Request& request) noexcept;
     Step report_supported_opcodes(Request& request) noexcept;
+    Progress read_sync(Task& task) noexcept;
+    Progress read_medium(Task& task) noexcept;
+    Progress read_done(Task& task) noexcept;
     Progress mode_select_fetch(Task& task) noexcept;
     Progress mode_select_apply(Task& task) noexcept;
 
@@ -115,6 +118,9 @@ class EmulatedUnit : public Target {
     /// If the command has fewer, it fails with `too_short`.
     Progress fetch(Task& task, std::size_t size, Stage next,
                    const scsi::Condition& too_short) noexcept;
+    /// Reads what the guest has room for. `sync_first`: what was written before is on the medium
+    /// first (FUA, SBC-4 4.23).
+    Step read_blocks(Request& request, const scsi::BlockRange& range, bool sync_first) noexcept;
     /// Asks for what task.exclusive, .writes and .needs_scratch say; false: return parked.
     bool enter(Task& task) noexcept;
     static Progress failed(Step) noexcept { return Progress::done; }
