@@ -14,12 +14,13 @@ namespace {
 constexpr std::uint8_t all = 0xff;
 constexpr std::uint8_t dpo_fua = 0x18; // there is nothing but the medium to read from
 
-/// Error recovery, informational exceptions, capabilities (MMC-6 7.2, MMC-3 for page 2Ah, which
-/// Linux asks for).
+/// Error recovery, control, informational exceptions, capabilities (MMC-6 7.2, MMC-3 for page 2Ah,
+/// which Linux asks for).
 ModePages cd_mode_pages() {
     constexpr std::uint8_t reads_dvd_rom = 0x08;
     constexpr std::uint8_t tray_eject_lock = 0x29;
     ModePage recovery{{0x01, 0x0a, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, {}};
+    ModePage controls{{0x0a, 0x0a, 0, 0x10, 0, 0, 0, 0, 0xff, 0xff, 0, 0}, {}};
     ModePage exceptions{{0x1c, 0x0a, 0x08, 0, 0, 0, 0, 0, 0, 0, 0, 0}, {}};
     ModePage capabilities{{0x2a,
                            0x14,
@@ -44,7 +45,7 @@ ModePages cd_mode_pages() {
                            0,
                            0},
                           {}};
-    return ModePages({recovery, exceptions, capabilities});
+    return ModePages({recovery, controls, exceptions, capabilities});
 }
 
 } // namespace

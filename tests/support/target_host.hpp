@@ -13,6 +13,10 @@
 namespace pvscsi::test {
 
 using Bytes = std::vector<std::uint8_t>;
+[[nodiscard]] inline Bytes operator+(Bytes left, const Bytes& right) {
+    left.insert(left.end(), right.begin(), right.end());
+    return left;
+}
 
 /// A command's outcome, with copies of what it pointed to.
 struct Answer {

@@ -12,6 +12,7 @@ using namespace pvscsi;
 using namespace pvscsi::backend;
 using scsi::SenseKey;
 using test::Bytes;
+using test::operator+;
 using test::TargetHost;
 using test::TempFile;
 
@@ -34,11 +35,6 @@ Bytes be(std::uint64_t value, unsigned size) {
     for (unsigned i = 0; i < size; ++i)
         bytes[i] = static_cast<std::uint8_t>(value >> (8 * (size - 1 - i)));
     return bytes;
-}
-
-Bytes operator+(Bytes left, const Bytes& right) {
-    left.insert(left.end(), right.begin(), right.end());
-    return left;
 }
 
 /// A command of one of the families that come in sizes of 6 to 16.
