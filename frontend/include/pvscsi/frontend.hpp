@@ -4,8 +4,9 @@
 // backend through granted memory and an event channel, and xenbus through the store.
 //
 // Threads: a Session and everything made from it belong to one thread; it has none of its own.
-// Work is done inside poll() and wait(); callbacks run from there, and may call any function of
-// the session but its destructor. Waiting: fd() in a loop of the caller's, wait(), or calling
+// Work is done inside poll() and wait(); callbacks run from there (those of commands that the
+// destructor cuts off: from there), and may call any function of the session but its destructor;
+// poll() and wait() do nothing then. Waiting: fd() in a loop of the caller's, wait(), or calling
 // poll() without pause, which makes no system call as long as nothing but I/O happens.
 //
 // Errors: opening throws std::system_error or std::runtime_error that say what to do; what
@@ -78,10 +79,10 @@ struct Completion {
 };
 
 /// Memory that is granted to the backend for the session's life: data in it is not copied on its
-/// way. Zeroed when made. Must not outlive the session.
+/// way. Zeroed when made. It may be destroyed after its session, by the same thread.
 class PVSCSI_API Buffer {
   public:
-    Buffer() = default;
+    Buffer() noexcept;
     Buffer(Buffer&&) noexcept;
     Buffer& operator=(Buffer&&) noexcept;
     ~Buffer();
@@ -103,7 +104,8 @@ struct ScsiCommand {
     /// elsewhere: copied through memory of the session's own.
     std::span<std::byte> data;
     /// 0: the backend's default. When it is over the session aborts the command, and completes
-    /// it with Host::time_out once the backend has let go of its data.
+    /// it with Host::time_out once the backend has let go of its data; if the device has finished
+    /// it all the same, with what the device said.
     std::chrono::milliseconds timeout{0};
 };
 

@@ -1,0 +1,96 @@
+#include "frontend/bench/disk.hpp"
+
+#include "common/base/bytes.hpp"
+
+#include <fmt/format.h>
+#include <limits>
+#include <stdexcept>
+
+namespace pvscsi::bench {
+
+namespace {
+
+struct Answer {
+    Host host = Host::ok;
+    std::uint8_t status = 0;
+    std::string text; ///< empty: all is well
+    std::array<std::byte, 32> data{};
+};
+
+Answer run(Session& session, const Hctl& lun, std::span<const std::uint8_t> cdb, bool data_in) {
+    Answer answer;
+    bool ended = false;
+    ScsiCommand command;
+    command.address = lun;
+    command.cdb = cdb;
+    command.timeout = std::chrono::seconds(30);
+    if (data_in) {
+        command.direction = DataDirection::from_device;
+        command.data = answer.data;
+    }
+    const auto result = session.submit(command, [&](const Completion& completion) {
+        answer.host = completion.host;
+        answer.status = completion.status;
+        if (completion.host != Host::ok || completion.status != 0)
+            answer.text = describe(completion);
+        ended = true;
+    });
+    if (!result)
+        throw std::runtime_error("the session does not take commands");
+    while (!ended)
+        session.wait(std::chrono::milliseconds(100));
+    return answer;
+}
+
+} // namespace
+
+Capacity read_capacity(Session& session, const Hctl& lun) {
+    const std::array<std::uint8_t, 6> test_unit_ready{};
+    Answer ready;
+    // Unit attentions are told once each; there are never many of them.
+    for (int attempt = 0; attempt < 8; ++attempt) {
+        ready = run(session, lun, test_unit_ready, false);
+        if (ready.text.empty())
+            break;
+    }
+    if (!ready.text.empty())
+        throw std::runtime_error(to_string(lun) + " is not ready: " + ready.text);
+    std::array<std::uint8_t, 16> read_capacity_16{0x9e, 0x10};
+    read_capacity_16[13] = 32;
+    const Answer answer = run(session, lun, read_capacity_16, true);
+    if (!answer.text.empty())
+        throw std::runtime_error(to_string(lun) + " does not tell its capacity: " + answer.text);
+    const auto bytes = as_u8(answer.data);
+    const Capacity capacity{load_be64(bytes, 0) + 1, load_be32(bytes, 8)};
+    if (capacity.block_size == 0 || capacity.blocks == 0)
+        throw std::runtime_error(to_string(lun) + " tells a capacity of nothing");
+    return capacity;
+}
+
+void TransferCdb::set(bool write, std::uint64_t lba, std::uint32_t blocks) noexcept {
+    const bool small = lba <= std::numeric_limits<std::uint32_t>::max() && blocks <= 0xffff;
+    bytes_ = {};
+    size_ = small ? 10 : 16;
+    bytes_[0] = static_cast<std::uint8_t>((small ? 0x28 : 0x88) + (write ? 2 : 0));
+    if (small) {
+        store_be32(bytes_, 2, lba);
+        store_be16(bytes_, 7, blocks);
+    } else {
+        store_be64(bytes_, 2, lba);
+        store_be32(bytes_, 10, blocks);
+    }
+}
+
+std::string describe(const Completion& completion) {
+    std::string text =
+        fmt::format("host={} status={:#04x} residual={}", static_cast<int>(completion.host),
+                    completion.status, completion.residual);
+    if (!completion.sense.empty()) {
+        text += " sense=";
+        for (const std::uint8_t byte : completion.sense)
+            text += fmt::format("{:02x}", byte);
+    }
+    return text;
+}
+
+} // namespace pvscsi::bench

@@ -1,0 +1,80 @@
+#include "frontend/bench/options.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <map>
+#include <random>
+#include <stdexcept>
+
+namespace pvscsi::bench {
+
+namespace {
+
+const std::map<std::string, Access> access_names{{"read", Access::read},
+                                                 {"write", Access::write},
+                                                 {"randread", Access::randread},
+                                                 {"randwrite", Access::randwrite},
+                                                 {"randrw", Access::randrw}};
+const std::map<std::string, Wait> wait_names{
+    {"event", Wait::event}, {"adaptive", Wait::adaptive}, {"poll", Wait::poll}};
+
+template <class Value>
+const char* name_of(const std::map<std::string, Value>& names, Value value) {
+    for (const auto& [name, other] : names)
+        if (other == value)
+            return name.c_str();
+    return "";
+}
+
+} // namespace
+
+const char* to_string(Access access) {
+    return name_of(access_names, access);
+}
+const char* to_string(Wait wait) {
+    return name_of(wait_names, wait);
+}
+
+bool parse_options(int argc, char** argv, Options& options, int& status) {
+    CLI::App app{"Puts load on a LUN of a pvscsi guest and measures it."};
+    std::string lun; // its value goes to options.lun
+    app.add_option("DOMAIN", options.session.domain, "guest to be, by name or number")->required();
+    app.add_option("LUN", lun, "H:C:T:L as in the guest's vscsi= list")
+        ->required()
+        ->each([&options](const std::string& text) {
+            try {
+                options.lun = hctl_from_string(text);
+            } catch (const std::invalid_argument& error) {
+                throw CLI::ValidationError("LUN", error.what());
+            }
+        });
+    app.add_option("--host", options.session.host_dir,
+                   "directory of the embedded host (default: $PVSCSI_HOST)");
+    app.add_option("--rw", options.access, "read, write, randread, randwrite or randrw")
+        ->transform(CLI::CheckedTransformer(access_names));
+    app.add_option("--bs", options.block, "bytes of one command, e.g. 4k")
+        ->transform(CLI::AsSizeValue(false));
+    app.add_option("--size", options.size, "bytes of the LUN to use (default: all)")
+        ->transform(CLI::AsSizeValue(false));
+    app.add_option("--iodepth", options.depth, "commands in flight")->check(CLI::Range(1, 16));
+    app.add_option("--runtime", options.runtime, "seconds")->check(CLI::PositiveNumber);
+    app.add_option("--wait", options.wait, "event, adaptive or poll")
+        ->transform(CLI::CheckedTransformer(wait_names));
+    app.add_option("--seed", options.seed, "of offsets and data (default: a different one)");
+    app.add_option("--daemon-pid", options.daemon_pid, "count this process' CPU time, too");
+    app.add_flag("--verify", options.verify,
+                 "write data that tell where they belong, and check what is read");
+    app.add_flag("--json", options.json, "print one JSON object");
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        status = app.exit(error) == 0 ? 0 : 2;
+        return false;
+    }
+    options.session.device = options.lun.host;
+    if (options.seed == 0)
+        options.seed = std::random_device{}() | 1u;
+    return true;
+}
+
+} // namespace pvscsi::bench
