@@ -37,6 +37,8 @@ Expected<std::size_t, Fault> Queue::drain() {
     for (unsigned i = 0; i < *waiting; ++i) {
         ring::WireResponse response;
         link_->ring().take(response);
+        if (i + 1 < *waiting)
+            link_->ring().prefetch_next();
         if (auto done = complete(response); !done)
             return unexpected(done.error());
     }

@@ -4,6 +4,8 @@
 #include "common/base/expected.hpp"
 #include "ring/shared_page.hpp"
 
+#include <algorithm>
+
 namespace pvscsi::ring {
 
 class FrontRing {
@@ -22,10 +24,17 @@ class FrontRing {
         return ring_size - (req_prod_ - rsp_cons_);
     }
 
-    /// Puts a request into the next slot, not yet visible. Only while free_slots() > 0.
+    /// Puts a request into the next slot, not yet visible. Only while free_slots() > 0. Segments
+    /// that it does not have are not written: what is there is not the backend's to look at.
     void put(const WireRequest& request) noexcept {
         assert(free_slots() > 0);
-        page_.copy_in(req_prod_, request);
+        const unsigned segments = request.nr_segments & ~unsigned{indirect_flag};
+        if (segments <= 1) // a size that the compiler knows: two stores
+            page_.copy_in_part(req_prod_, 0, &request, request_header + sizeof(WireSegment));
+        else
+            page_.copy_in_part(req_prod_, 0, &request,
+                               request_header + std::min(segments, max_direct_segments) *
+                                                    sizeof(WireSegment));
         ++req_prod_;
     }
 
@@ -52,10 +61,24 @@ class FrontRing {
         return waiting;
     }
 
-    /// Copies the next response out. Only after available() promised one.
+    /// Copies the next response out, each byte once: its fields, and as much sense data as it says
+    /// it has. Only after available() promised one.
     void take(WireResponse& response) noexcept {
-        page_.copy_out(rsp_cons_, response);
+        page_.copy_out_part(rsp_cons_, 0, &response, offsetof(WireResponse, sense_buffer));
+        page_.copy_out_part(rsp_cons_, response_result, &response.rslt,
+                            sizeof response.rslt + sizeof response.residual_len);
+        if (response.sense_len > 0)
+            page_.copy_out_part(rsp_cons_, offsetof(WireResponse, sense_buffer),
+                                response.sense_buffer.data(),
+                                std::min<std::size_t>(response.sense_len, max_sense_size));
         ++rsp_cons_;
+    }
+
+    /// Has the next response on its way while the one before is dealt with. For writing: the slot
+    /// is that of the request after next, too.
+    void prefetch_next() const noexcept {
+        page_.prefetch_for_writing(rsp_cons_, 0);
+        page_.prefetch_for_writing(rsp_cons_, response_result);
     }
 
     /// Asks to be notified of the next response. Look at available() once more before sleeping.
@@ -65,6 +88,9 @@ class FrontRing {
     }
 
   private:
+    static constexpr std::size_t request_header = offsetof(WireRequest, seg);
+    static constexpr std::size_t response_result = offsetof(WireResponse, rslt);
+
     SharedPage page_;
     std::uint32_t req_prod_;
     std::uint32_t req_published_;

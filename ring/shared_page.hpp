@@ -47,10 +47,26 @@ class SharedPage {
         static_assert(std::is_trivially_copyable_v<Entry>);
         std::memcpy(slot(index), &entry, sizeof entry);
     }
+    /// Parts of an entry: what is not in use need not travel between the two CPUs.
+    void copy_out_part(std::uint32_t index, std::size_t offset, void* to,
+                       std::size_t size) const noexcept {
+        assert(offset + size <= PageLayout::entry_size);
+        std::memcpy(to, slot(index) + offset, size);
+        asm volatile("" ::: "memory");
+    }
+    void copy_in_part(std::uint32_t index, std::size_t offset, const void* from,
+                      std::size_t size) noexcept {
+        assert(offset + size <= PageLayout::entry_size);
+        std::memcpy(slot(index) + offset, from, size);
+    }
     void prefetch(std::uint32_t index) const noexcept {
         const std::byte* entry = slot(index);
         for (std::size_t line = 0; line < PageLayout::entry_size; line += 64)
             __builtin_prefetch(entry + line);
+    }
+
+    void prefetch_for_writing(std::uint32_t index, std::size_t offset) const noexcept {
+        __builtin_prefetch(slot(index) + offset, 1);
     }
 
     [[nodiscard]] std::atomic_ref<std::uint32_t> word(std::size_t offset) const noexcept {

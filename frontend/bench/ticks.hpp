@@ -31,9 +31,10 @@ class TickRate {
         const std::uint64_t last = ticks();
         per_ns_ = static_cast<double>(last - first) /
                   static_cast<double>(std::chrono::nanoseconds(now - start).count());
+        ns_per_tick_ = 1 / per_ns_; // dividing is slow
     }
     [[nodiscard]] std::uint64_t to_ns(std::uint64_t duration) const noexcept {
-        return static_cast<std::uint64_t>(static_cast<double>(duration) / per_ns_);
+        return static_cast<std::uint64_t>(static_cast<double>(duration) * ns_per_tick_);
     }
     [[nodiscard]] std::uint64_t from_ns(double ns) const noexcept {
         return static_cast<std::uint64_t>(ns * per_ns_);
@@ -41,6 +42,7 @@ class TickRate {
 
   private:
     double per_ns_ = 1;
+    double ns_per_tick_ = 1;
 };
 
 } // namespace pvscsi::bench
