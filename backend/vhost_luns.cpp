@@ -1,6 +1,8 @@
 // The LUNs of a vhost: from their nodes to targets on the worker and back.
 #include "backend/vhost.hpp"
 
+#include <boost/asio/post.hpp>
+
 namespace pvscsi::backend {
 
 using xenbus::State;
@@ -40,6 +42,7 @@ void Vhost::open_lun(const LunNode& node) {
         const auto vm = around_.store.read(xenbus::domain_path(guest_) + "/vm");
         config.serial = stable_serial(vm.value_or(xenbus::domain_path(guest_)), v);
         std::shared_ptr<Target> target = make_target(config);
+        report_failure_of(*target, node.name);
         data_->worker().call([&] { data_->add_lun(address, std::move(target)); });
         luns_[node.name] = {address};
         nodes_.set_state(node.name, State::initialised);
@@ -51,6 +54,18 @@ void Vhost::open_lun(const LunNode& node) {
         log::warning("vhost={} lun={} failed error=\"{}\"", backend_, node.name, error.what());
         nodes_.set_failed(node.name, error.what());
     }
+}
+
+/// A unit that fails later is shown in its node; the guest has the answers to its commands.
+void Vhost::report_failure_of(Target& target, const std::string& node_name) {
+    target.on_failure = [weak = weak_from_this(), &control = around_.control,
+                         node_name](const std::string& reason) {
+        boost::asio::post(control, [weak, node_name, reason] {
+            const auto self = weak.lock();
+            if (self && !self->closed_ && self->luns_.contains(node_name))
+                self->nodes_.set_failed(node_name, reason);
+        });
+    };
 }
 
 void Vhost::close_removed_luns() {
