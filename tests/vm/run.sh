@@ -11,7 +11,7 @@ set -euo pipefail
 # shellcheck source=tests/vm/bed.sh
 . "$(dirname "$0")/bed.sh"
 
-usual_seconds=90
+usual_seconds=150
 build=$(realpath -e "${BUILD:-$vm_top/build}") || { echo "build the project first (BUILD names the folder)" >&2; exit 2; }
 only=() keep=false shell=false
 while [ $# -gt 0 ]; do
@@ -42,7 +42,7 @@ finish() {
     $keep || rm -rf "$job"
 }
 trap finish EXIT
-cp -r "$vm_dir/cases" "$vm_dir/guest/lib.sh" "$job"
+cp -r "$vm_dir/cases" "$vm_dir/guest/lib.sh" "$vm_top/tests/support/bed.sh" "$job"
 vm_pack_programs "$build" "$job/programs.cpio.gz"
 cat "$vm_cache/base.cpio.gz" "$job/programs.cpio.gz" >"$job/initramfs"
 
@@ -58,7 +58,7 @@ report() { # NAME
     case $status in
     0) echo "ok $name"; passed=$((passed + 1)); return ;;
     77) echo "ok $name # SKIP $(tail -n1 "$job/$name.log")"; skipped=$((skipped + 1)); return ;;
-    124 | 137) echo "not ok $name (not ended in time)" ;;
+    124 | 137 | 143) echo "not ok $name (not ended in time)" ;;
     none) echo "not ok $name (the machine ended or hung)"; cat "$job/console.log" >>"$job/$name.log" ;;
     *) echo "not ok $name (status $status)" ;;
     esac

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # The sg target by itself, on simulated disks that fail as they are told.
-# seconds: 180
+# seconds: 300
 # shellcheck source=tests/vm/guest/lib.sh
 . /job/lib.sh
 scsi_debug dev_size_mb=8 num_tgts=2

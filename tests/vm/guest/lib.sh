@@ -18,11 +18,11 @@ must() {
 # scsi_debug OPTION=VALUE...: simulated disks; sets debug_nodes to their sg nodes, in order.
 scsi_debug_knobs=/sys/bus/pseudo/drivers/scsi_debug
 scsi_debug() {
-    local i expected host
+    local expected _
     scsi_debug_unload
     modprobe scsi_debug delay=0 "$@" || fail "modprobe scsi_debug $*"
     expected=$(($(cat $scsi_debug_knobs/num_tgts) * $(cat $scsi_debug_knobs/max_luns)))
-    for i in $(seq 300); do
+    for _ in $(seq 300); do
         mapfile -t debug_nodes < <(scsi_debug_nodes)
         [ ${#debug_nodes[@]} -lt "$expected" ] || return 0
         sleep 0.1
@@ -32,8 +32,8 @@ scsi_debug() {
 scsi_debug_nodes() {
     local dir
     for dir in /sys/class/scsi_generic/sg*; do
-        [ -e "$dir/device/vendor" ] || continue
-        grep -q '^Linux' "$dir/device/vendor" && grep -q '^scsi_debug' "$dir/device/model" || continue
+        [ -e "$dir/device/model" ] || continue
+        grep -q '^scsi_debug' "$dir/device/model" || continue
         echo "/dev/${dir##*/}"
     done | sort -V
 }
@@ -42,13 +42,93 @@ knob() {
     echo "$2" >"$scsi_debug_knobs/$1" || fail "scsi_debug: $1=$2"
 }
 scsi_debug_unload() {
-    local i
+    local _
     [ -d /sys/module/scsi_debug ] || return 0
     knob opts 0
     knob every_nth 0
-    for i in $(seq 300); do
+    for _ in $(seq 300); do
         rmmod scsi_debug 2>/dev/null && return 0
         sleep 0.1
     done
     fail "scsi_debug cannot be unloaded: $(cat /sys/module/scsi_debug/refcnt) users"
+}
+
+# guest_up PDEV[,OPTIONS]...: the embedded host, the daemon and a guest "g", whose LUNs
+# /dev/pvscsi/0:0:0:0, :1, ... these are.
+guest_up() {
+    local pdev options entry lun=0 entries=()
+    export BUILD=/pvscsi BED_DIR=/tmp/bed
+    # shellcheck source=tests/support/bed.sh
+    . /job/bed.sh
+    must bed_start --log-level info
+    for entry in "$@"; do
+        pdev=${entry%%,*} options=${entry#"$pdev"}
+        entries+=("'$pdev,0:0:0:$lun$options'")
+        lun=$((lun + 1))
+    done
+    {
+        echo 'name = "g"'
+        echo 'type = "pv"'
+        (IFS=,; echo "vscsi = [ ${entries[*]} ]")
+    } >/tmp/g.cfg
+    must pvscsictl create /tmp/g.cfg
+    trap show_logs EXIT
+}
+show_logs() {
+    local status=$?
+    [ $status = 0 ] || tail -n 30 "$BED_DIR"/*.log
+}
+as_guest() { pvscsi-run g -- "$@"; }
+guest_down() {
+    must pvscsictl destroy g
+    must bed_stop
+    trap - EXIT
+}
+disk() { echo "/dev/pvscsi/0:0:0:$1"; }
+fio_disk() { echo "/dev/pvscsi/0\\:0\\:0\\:$1"; } # to fio a colon parts file names
+
+# Commands that the kernel has at the device of an sg node.
+busy() { cat "/sys/class/scsi_generic/${1##*/}/device/device_busy"; }
+busy_is() { [ "$(busy "$1")" = "$2" ]; }
+is_busy() { [ "$(busy "$1")" -gt 0 ]; }
+
+# The state of the guest's LUN: lun_state 1
+lun_state() { pvscsictl list g | awk -v vdev="0:0:0:$1" '$3 == vdev { print $4 }'; }
+
+# wait_until SECONDS COMMAND...: until it succeeds.
+wait_until() {
+    local end=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        [ $SECONDS -lt $end ] || return 1
+        sleep 0.1
+    done
+}
+
+# same_as_native TOOL ARGUMENTS... with NODE in the device's place: what the tool prints and how
+# it ends is the same on the device itself and in the guest.
+same_as_native() {
+    local native=0 guest=0
+    "${@//NODE/$native_node}" >/tmp/native.out 2>&1 || native=$?
+    as_guest "${@//NODE/$guest_node}" >/tmp/guest.out 2>&1 || guest=$?
+    # The node's name and the tool's addresses in memory are no matter of the device.
+    sed -i "s,$native_node,NODE,g; s/0x[0-9a-f]\{8,\}/ADDRESS/g" /tmp/native.out
+    sed -i "s,$guest_node,NODE,g; s/0x[0-9a-f]\{8,\}/ADDRESS/g" /tmp/guest.out
+    if [ $native != $guest ] || ! cmp -s /tmp/native.out /tmp/guest.out; then
+        echo "DIFFERENT: $* (status $native natively, $guest in the guest)"
+        diff /tmp/native.out /tmp/guest.out
+        different=$((different + 1))
+        return 0
+    fi
+    echo "same: $* (status $native, $(wc -l </tmp/guest.out) lines)"
+    compared=$((compared + 1))
+}
+# What the guest printed last.
+guest_said() {
+    grep -qi "$1" /tmp/guest.out || { cat /tmp/guest.out; fail "\"$1\" was not said"; }
+}
+different=0 compared=0
+all_same() { # NUMBER: as many as there should have been
+    [ $different = 0 ] || fail "$different tools differ"
+    [ $compared = "$1" ] || fail "$compared comparisons instead of $1"
 }
