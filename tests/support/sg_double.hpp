@@ -115,14 +115,23 @@ class SgDeviceDouble final : public backend::SgDevice {
         if (open_error != 0)
             throw std::system_error(open_error, std::generic_category(), "cannot open " + node_);
         const std::lock_guard lock(mutex_);
-        files.push_back(std::make_shared<SgFileState>());
-        return std::make_unique<SgFileDouble>(files.back());
+        files_.push_back(std::make_shared<SgFileState>());
+        return std::make_unique<SgFileDouble>(files_.back());
     }
     int reset() noexcept override {
         std::unique_lock lock(mutex_);
         ++resets;
         changed_.wait(lock, [this] { return !held_; });
         return reset_error;
+    }
+    /// What the i-th file that was opened has, and how many there were: a reset opens one.
+    SgFileState& file(std::size_t i) {
+        const std::lock_guard lock(mutex_);
+        return *files_.at(i);
+    }
+    std::size_t opened() {
+        const std::lock_guard lock(mutex_);
+        return files_.size();
     }
     /// Makes reset() block until release_reset().
     void hold_reset() {
@@ -139,10 +148,10 @@ class SgDeviceDouble final : public backend::SgDevice {
     std::atomic<int> open_error = 0;
     std::atomic<int> reset_error = 0;
     std::atomic<int> resets = 0;
-    std::vector<std::shared_ptr<SgFileState>> files;
 
   private:
     std::string node_ = "/dev/sg7";
+    std::vector<std::shared_ptr<SgFileState>> files_; ///< guarded by the mutex
     std::mutex mutex_;
     std::condition_variable changed_;
     bool held_ = false;
