@@ -1,0 +1,164 @@
+# shellcheck shell=bash
+# What cases share. A case runs in a shell of its own under "set -euo pipefail", with an embedded
+# host in E2E_DIR/bed that ends with it; its commands' failure is the case's.
+#
+#   host [pvscsid options]     starts the embedded host and the daemon
+#   guest NAME ENTRY...        creates a guest with these vscsi= entries
+#   as NAME COMMAND...         runs a command as that guest
+#   disk FILE SIZE             a sparse file
+#   node N                     /dev/pvscsi/0:0:0:N
+
+. "$E2E_PROJECT/tests/support/bed.sh"
+
+E2E_DIR=$(mktemp -d "${TMPDIR:-/tmp}/pvscsi-e2e.XXXXXX")
+cd "$E2E_DIR" || exit 1
+E2E_PIDS=()
+
+fail() {
+    echo "FAIL: $*" >&2
+    exit 1
+}
+skip() {
+    echo "SKIP: $*"
+    exit 77
+}
+
+# Ends what the case left running, then the bed; a bed that does not end cleanly fails the case.
+e2e_end() {
+    local status=$? pid
+    trap - EXIT
+    set +e
+    for pid in "${E2E_PIDS[@]}"; do
+        kill -KILL -- "-$pid" 2>/dev/null
+        wait "$pid" 2>/dev/null
+    done
+    if ! BED_KEEP=1 bed_stop && [ "$status" -eq 0 ]; then
+        echo "FAIL: the host or the daemon did not end cleanly" >&2
+        status=1
+    fi
+    if grep -aqE 'AddressSanitizer|ThreadSanitizer|LeakSanitizer|runtime error:' "$E2E_DIR"/bed/*.log 2>/dev/null; then
+        echo "FAIL: a sanitizer found something in $E2E_DIR/bed" >&2
+        [ "$status" -ne 0 ] || status=1
+    fi
+    cd /
+    if [ "$status" -eq 0 ] || [ "$status" -eq 77 ]; then
+        rm -rf "$E2E_DIR"
+    else
+        echo "kept: $E2E_DIR" >&2
+        for log in "$E2E_DIR"/bed/*.log; do
+            echo "--- $log, its end:" >&2
+            tail -n 15 "$log" >&2
+        done
+    fi
+    exit "$status"
+}
+trap e2e_end EXIT
+
+host() {
+    BED_DIR=$E2E_DIR/bed
+    bed_start "$@" || fail "the host does not start"
+}
+
+config() {
+    local name=$1 entry
+    shift
+    {
+        echo "name = \"$name\""
+        echo 'type = "pv"'
+        echo 'memory = 64'
+        echo 'vscsi = ['
+        for entry in "$@"; do
+            echo "    '$entry',"
+        done
+        echo ']'
+    } >"$E2E_DIR/$name.cfg"
+}
+
+guest() {
+    config "$@"
+    # Without a daemon there is nobody to wait for.
+    local options=()
+    [ -n "$BED_DAEMON" ] || options=(--no-wait)
+    bed_ctl create "${options[@]}" "$E2E_DIR/$1.cfg" || fail "guest $1 is not created"
+}
+
+as() {
+    local guest=$1
+    shift
+    pvscsi-run "$guest" -- "$@"
+}
+
+disk() {
+    truncate -s "$2" "$1"
+    DISK=$(realpath "$1")
+}
+
+node() { echo "/dev/pvscsi/0:0:0:$1"; }
+
+# background PROGRAM...: its process id in PID; it and what it started, which are a process group,
+# are killed at the end if they still run.
+background() {
+    setsid "$@" &
+    PID=$!
+    E2E_PIDS+=("$PID")
+}
+
+# status_of COMMAND...: its exit status, in STATUS; what it printed is in OUTPUT.
+status_of() {
+    STATUS=0
+    OUTPUT=$("$@" 2>&1) || STATUS=$?
+    echo "+ $* -> $STATUS"
+    echo "$OUTPUT"
+}
+
+# refused TEXT COMMAND...: it must fail, and say TEXT (an extended regular expression).
+refused() {
+    local text=$1
+    shift
+    status_of "$@"
+    [ "$STATUS" -ne 0 ] || fail "'$*' should have failed"
+    grep -aqE -- "$text" <<<"$OUTPUT" || fail "'$*' does not say '$text'"
+}
+
+# says TEXT COMMAND...: it must succeed, and say TEXT.
+says() {
+    local text=$1
+    shift
+    status_of "$@"
+    [ "$STATUS" -eq 0 ] || fail "'$*' ended with $STATUS"
+    grep -aqE -- "$text" <<<"$OUTPUT" || fail "'$*' does not say '$text'"
+}
+
+# until_true SECONDS COMMAND...: for what nothing can be waited on.
+until_true() {
+    local end=$((SECONDS + $1))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        [ "$SECONDS" -lt "$end" ] || return 1
+        sleep 0.05
+    done
+}
+
+# descriptors PID: how many it has open
+descriptors() { find "/proc/$1/fd" -mindepth 1 | wc -l; }
+
+store_is() { [ "$(xenstore-read "$1" 2>/dev/null)" = "$2" ]; }
+
+# domid NAME
+domid() {
+    python3 -c 'import json, sys
+print(next(r["domid"] for r in json.load(sys.stdin) if r["domain"] == sys.argv[1]))' "$1" \
+        < <(bed_ctl list --json)
+}
+
+# rows NAME KEY: that key of all LUNs of a guest, a line each
+rows() {
+    python3 -c 'import json, sys
+for row in json.load(sys.stdin):
+    if row["domain"] == sys.argv[1]:
+        print(row["vdev"], row[sys.argv[2]])' "$1" "$2" < <(bed_ctl list --json)
+}
+
+# A gigabyte of data is not needed to see that data are right: 64 MiB of noise, made once.
+noise() { head -c "$2" /dev/urandom >"$1"; }
+checksum() { sha256sum "$1" | cut -d' ' -f1; }
