@@ -115,7 +115,7 @@ Step Cd::read(Request& request) noexcept {
 }
 
 Step Cd::read_capacity(Request& request) noexcept {
-    if (medium().refresh())
+    if (resized())
         return fail(request, condition::medium_changed);
     const auto data = parameter_data(request, 8);
     if (data.empty())

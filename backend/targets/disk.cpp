@@ -101,10 +101,17 @@ Disk::Disk(UnitIdentity identity, std::unique_ptr<Medium> medium, bool read_only
     : EmulatedUnit(scsi::DeviceType::disk, std::move(identity), std::move(medium), disk_commands(),
                    disk_mode_pages(false)),
       shift_(static_cast<unsigned>(std::countr_zero(limits().block_size))),
-      read_only_(read_only || !limits().writable), memory_(this->medium().memory()),
-      moves_nothing_(this->medium().moves_nothing()) {
+      read_only_(read_only || !limits().writable), blocks_(limits().bytes >> shift_),
+      memory_(this->medium().memory()), moves_nothing_(this->medium().moves_nothing()) {
     mode_pages() = disk_mode_pages(limits().volatile_cache);
     mode_changed();
+}
+
+bool Disk::resized() noexcept {
+    if (!medium().refresh())
+        return false;
+    blocks_ = limits().bytes >> shift_;
+    return true;
 }
 
 std::uint8_t Disk::device_specific_parameter() const noexcept {

@@ -64,7 +64,9 @@ class Disk final : public EmulatedUnit {
     void put_block_limits(std::span<std::uint8_t> body) const noexcept;
     void put_provisioning(std::span<std::uint8_t> body) const noexcept;
 
-    [[nodiscard]] std::uint64_t blocks() const noexcept { return limits().bytes >> shift_; }
+    [[nodiscard]] std::uint64_t blocks() const noexcept { return blocks_; }
+    /// Looks at the backing's size again. True if it has changed.
+    bool resized() noexcept override;
     [[nodiscard]] std::uint64_t bytes(std::uint64_t blocks) const noexcept {
         return blocks << shift_;
     }
@@ -86,6 +88,7 @@ class Disk final : public EmulatedUnit {
     bool read_only_;
     bool write_cache_ = false;
     // What the fast paths look at, kept here to spare them the calls.
+    std::uint64_t blocks_;
     std::span<std::byte> memory_;
     bool moves_nothing_;
 };

@@ -11,7 +11,7 @@ namespace pvscsi::backend {
 namespace condition = scsi::condition;
 
 Step Disk::read_capacity_10(Request& request) noexcept {
-    if (medium().refresh())
+    if (resized())
         return fail(request, condition::capacity_changed);
     const auto data = parameter_data(request, 8);
     if (data.empty())
@@ -22,7 +22,7 @@ Step Disk::read_capacity_10(Request& request) noexcept {
 }
 
 Step Disk::read_capacity_16(Request& request) noexcept {
-    if (medium().refresh())
+    if (resized())
         return fail(request, condition::capacity_changed);
     const auto data = parameter_data(request, 32);
     if (data.empty())

@@ -87,7 +87,7 @@ bool Disk::wants_durable(const Request& request) const noexcept {
 }
 
 Step Disk::out_of_range(Request& request) noexcept {
-    if (medium().refresh())
+    if (resized())
         return fail(request, condition::capacity_changed);
     return fail(request, condition::lba_out_of_range);
 }

@@ -42,7 +42,7 @@ std::span<const CommandRow> EmulatedUnit::common_commands() noexcept {
 }
 
 Step EmulatedUnit::test_unit_ready(Request& request) noexcept {
-    if (medium_->refresh())
+    if (resized())
         return fail(request, condition::capacity_changed);
     return Step::done;
 }

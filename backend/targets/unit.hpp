@@ -69,6 +69,8 @@ class EmulatedUnit : public Target {
 
     // What differs between device types.
     [[nodiscard]] virtual bool removable() const noexcept { return false; }
+    /// Looks at the backing's size again. True if it has changed.
+    virtual bool resized() noexcept { return medium_->refresh(); }
     [[nodiscard]] virtual std::uint8_t device_specific_parameter() const noexcept { return 0; }
     /// Version descriptor of the command set (SPC-5 table 148).
     [[nodiscard]] virtual std::uint16_t command_set_version() const noexcept = 0;
