@@ -12,7 +12,8 @@ Vhost::Vhost(Surroundings& around, Worker& worker, DomId guest, DevId device)
       frontend_(xenbus::frontend_path(guest, device)),
       data_(std::make_shared<DataPath>(worker, around.hypervisor, guest, around.limits)),
       nodes_(around.store, backend_),
-      log_(fmt::format("vhost={}/{}", guest.value(), device.value())) {
+      log_(fmt::format("vhost={}/{}", guest.value(), device.value())),
+      changes_(fmt::format("vhost={}/{}", guest.value(), device.value())) {
     // A predecessor that died while it closed: it was its close, so it is ours now.
     we_ended_it_ = state_of(backend_) == State::closing;
 }
@@ -94,7 +95,7 @@ bool Vhost::move(State seen, State next) {
         return false;
     }
     if (ours_to_write)
-        log::info("vhost={} state={}", backend_, xenbus::to_string(next));
+        changes_.info("state={}", xenbus::to_string(next));
     return ours_to_write;
 }
 
@@ -122,7 +123,7 @@ void Vhost::connect(State ours) {
     link_ = Link::up;
     confirmed_ = false;
     clear_error();
-    log::info("vhost={} connected luns={}", backend_, luns_.size());
+    changes_.info("connected luns={}", luns_.size());
     if (!move(State::init_wait, State::connected))
         look();
 }
@@ -219,7 +220,7 @@ void Vhost::disconnect(State ours, State next) {
 
 void Vhost::disconnected(State next) {
     link_ = Link::down;
-    log::info("vhost={} disconnected", backend_);
+    changes_.info("disconnected");
     if (closed_)
         return;
     // The frontend is here anew already: it is not to be taken for one that a dead daemon left.

@@ -101,7 +101,8 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
     bool we_ended_it_ = false; ///< the close is ours, so the next connection is ours to offer
     bool offered_ = false;     ///< feature nodes are written
     bool closed_ = false;
-    log::PeerLog log_;
+    log::PeerLog log_;     ///< what went wrong
+    log::PeerLog changes_; ///< states: as many of them as a guest likes
 };
 
 } // namespace pvscsi::backend

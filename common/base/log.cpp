@@ -84,11 +84,10 @@ bool PeerLog::admit() noexcept {
     return true;
 }
 
-void PeerLog::emit(const std::string& text) {
+void PeerLog::emit(Level level, const std::string& text) {
     if (suppressed_ > 0)
-        write(Level::warning,
-              fmt::format("{} suppressed={}", prefix_, std::exchange(suppressed_, 0)));
-    write(Level::warning, fmt::format("{} {}", prefix_, text));
+        write(level, fmt::format("{} suppressed={}", prefix_, std::exchange(suppressed_, 0)));
+    write(level, fmt::format("{} {}", prefix_, text));
 }
 
 } // namespace pvscsi::log

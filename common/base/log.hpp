@@ -53,14 +53,19 @@ class PeerLog {
     explicit PeerLog(std::string prefix) : prefix_(std::move(prefix)) {}
 
     template <class... Args>
+    void info(fmt::format_string<Args...> format, Args&&... args) {
+        if (enabled(Level::info) && admit())
+            emit(Level::info, fmt::format(format, std::forward<Args>(args)...));
+    }
+    template <class... Args>
     void warning(fmt::format_string<Args...> format, Args&&... args) {
         if (admit())
-            emit(fmt::format(format, std::forward<Args>(args)...));
+            emit(Level::warning, fmt::format(format, std::forward<Args>(args)...));
     }
 
   private:
     bool admit() noexcept;
-    void emit(const std::string& text);
+    void emit(Level level, const std::string& text);
 
     static constexpr unsigned burst = 10;
     std::string prefix_;
