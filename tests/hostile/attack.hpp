@@ -1,0 +1,36 @@
+// What an attack has at hand, and the list of all of them. An attack starts with a connected guest
+// that owns a RAM disk and may leave the connection in whatever state it likes; afterwards the
+// runner checks the daemon and the innocent guest, and that this vhost can be connected again.
+#pragma once
+
+#include "tests/hostile/innocent.hpp"
+#include "tests/model/traffic.hpp"
+
+namespace pvscsi::hostile {
+
+struct Attack {
+    Machine& machine;
+    Guest& guest;
+    DomId bystander; ///< the innocent guest's domain
+    model::Random& random;
+};
+
+struct NamedAttack {
+    const char* name;
+    void (*run)(Attack&);
+};
+
+std::span<const NamedAttack> request_attacks();
+std::span<const NamedAttack> task_attacks();
+std::span<const NamedAttack> index_attacks();
+std::span<const NamedAttack> grant_attacks();
+std::span<const NamedAttack> race_attacks();
+std::span<const NamedAttack> store_attacks();
+std::span<const NamedAttack> storm_attacks();
+/// Everything at once, as the seed has it, for so long.
+void random_attack(Attack& attack, std::chrono::milliseconds duration);
+
+/// What every response has to be like, whatever was asked.
+void expect_sane(const ring::WireResponse& response, const ring::WireRequest& request);
+
+} // namespace pvscsi::hostile

@@ -1,0 +1,154 @@
+// test-hostile: a guest that does everything wrong, against a running daemon on the embedded host.
+// Prints `ok NAME` or `not ok NAME` for each attack and the sum at the end.
+#include "tests/hostile/attack.hpp"
+
+#include <CLI/CLI.hpp>
+#include <fmt/core.h>
+
+#include <unistd.h>
+
+namespace {
+
+using namespace pvscsi;
+using namespace pvscsi::hostile;
+using Clock = std::chrono::steady_clock;
+
+struct Options {
+    std::string host;
+    int daemon = 0;
+    std::string daemon_log;
+    std::string only;
+    std::uint64_t seed = 1;
+    unsigned random_seconds = 10;
+    bool list = false;
+};
+
+/// What the daemon may use up, whatever a guest does.
+struct Bounds {
+    std::size_t files = 8;          ///< above what it has with one idle guest
+    std::size_t kib = 192 * 1024;   ///< above that, the sanitizers' quarantine included
+    std::size_t lines = 200;        ///< of log for one attack ...
+    std::size_t lines_a_second = 4; ///< ... and so many more for each second of it
+};
+
+class Runner {
+  public:
+    explicit Runner(const Options& options)
+        : options_(options), machine_(options.host), daemon_(options.daemon, options.daemon_log),
+          innocent_(options.host), random_(options.seed) {
+        innocent_.check();
+        files_ = daemon_.open_files();
+        kib_ = daemon_.resident_kib();
+    }
+
+    void run(const std::string& name, const std::function<void(Attack&)>& attack) {
+        if (name.find(options_.only) == std::string::npos)
+            return;
+        const auto start = Clock::now();
+        const std::size_t lines = daemon_.log_lines();
+        try {
+            suffer(attack);
+            inspect(lines, Clock::now() - start);
+            ++passed_;
+            fmt::print("ok {}\n", name);
+        } catch (const std::exception& error) {
+            ++failed_;
+            fmt::print("not ok {}\n# {}\n", name, error.what());
+        }
+        std::fflush(stdout);
+    }
+
+    [[nodiscard]] bool daemon_alive() const { return daemon_.alive(); }
+
+    int finish() {
+        fmt::print("{} passed, {} failed, 0 skipped\n", passed_, failed_);
+        return failed_ == 0 ? 0 : 1;
+    }
+
+  private:
+    void suffer(const std::function<void(Attack&)>& attack) {
+        const Vhost vhost = machine_.add_guest("hostile-" + std::to_string(++number_), {"ram:4M"});
+        {
+            Guest guest(machine_, vhost);
+            guest.connect();
+            guest.prove_service();
+            Attack all{machine_, guest, innocent_.domain(), random_};
+            attack(all);
+            innocent_.check();
+        }
+        machine_.remove_guest(vhost);
+    }
+
+    void inspect(std::size_t lines_before, Clock::duration took) {
+        expect(daemon_.alive(), "the daemon is alive");
+        innocent_.check();
+        const std::size_t files = daemon_.open_files(), kib = daemon_.resident_kib();
+        expect(files <= files_ + bounds_.files,
+               fmt::format("the daemon's files are bounded ({} after {})", files, files_));
+        expect(kib <= kib_ + bounds_.kib,
+               fmt::format("the daemon's memory is bounded ({} KiB after {})", kib, kib_));
+        const std::size_t lines = daemon_.log_lines() - lines_before;
+        const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(took).count();
+        expect(lines <= bounds_.lines + bounds_.lines_a_second * static_cast<std::size_t>(seconds),
+               fmt::format("the daemon's log is bounded ({} lines in {} s)", lines, seconds));
+    }
+
+    Options options_;
+    Bounds bounds_;
+    Machine machine_;
+    DaemonProcess daemon_;
+    Innocent innocent_;
+    model::Random random_;
+    std::size_t files_ = 0, kib_ = 0;
+    unsigned number_ = 0, passed_ = 0, failed_ = 0;
+};
+
+std::vector<NamedAttack> all_attacks() {
+    std::vector<NamedAttack> all;
+    for (const auto group : {request_attacks(), task_attacks(), index_attacks(), grant_attacks(),
+                             race_attacks(), store_attacks(), storm_attacks()})
+        all.insert(all.end(), group.begin(), group.end());
+    return all;
+}
+
+int run_all(const Options& options) {
+    Runner runner(options);
+    for (const NamedAttack& attack : all_attacks()) {
+        runner.run(attack.name, attack.run);
+        if (!runner.daemon_alive())
+            break;
+    }
+    if (options.random_seconds > 0 && runner.daemon_alive())
+        runner.run(fmt::format("random: seed {}", options.seed), [&](Attack& attack) {
+            random_attack(attack, std::chrono::seconds(options.random_seconds));
+        });
+    return runner.finish();
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    Options options;
+    CLI::App app{"Attacks a running pvscsid as a guest of the embedded host.", "test-hostile"};
+    app.add_option("--host", options.host, "directory of the embedded host")
+        ->envname("PVSCSI_HOST");
+    app.add_option("--daemon-pid", options.daemon, "process id of pvscsid");
+    app.add_option("--daemon-log", options.daemon_log, "file with what pvscsid prints");
+    app.add_option("--only", options.only, "run the attacks with this in their name");
+    app.add_option("--seed", options.seed, "of the random attack")->capture_default_str();
+    app.add_option("--random-seconds", options.random_seconds, "how long it lasts; 0: none")
+        ->capture_default_str();
+    app.add_flag("--list", options.list, "print the names of the attacks");
+    CLI11_PARSE(app, argc, argv);
+    if (options.list) {
+        for (const NamedAttack& attack : all_attacks())
+            fmt::print("{}\n", attack.name);
+        return 0;
+    }
+    try {
+        return run_all(options);
+    } catch (const std::exception& error) {
+        fmt::print("not ok setting up\n# {}\n0 passed, 1 failed, 0 skipped\n", error.what());
+        return 1;
+    }
+}
