@@ -56,6 +56,10 @@ TEST_CASE("what others change is a conflict only where the transaction was") {
         REQUIRE(s.toolstack.list("/d", txn));
         CHECK(commit_after([&] { return s.toolstack.write("/d/second", "1"); }) == EAGAIN);
     }
+    SECTION("a directory that was listed and has lost a child") {
+        REQUIRE(s.toolstack.list("/d", txn));
+        CHECK(commit_after([&] { return s.toolstack.remove("/d/child"); }) == EAGAIN);
+    }
     SECTION("permissions that were read") {
         REQUIRE(s.toolstack.permissions("/x", txn));
         CHECK(commit_after([&] { return s.toolstack.set_permissions("/x", {readable(dom0)}); }) ==
@@ -157,6 +161,18 @@ TEST_CASE("a domain that has read a node hears of its removal in a transaction")
     REQUIRE(s.toolstack.remove("/d", txn));
     REQUIRE(s.toolstack.commit(txn));
     CHECK(s.a.take() == Events{"/d/n|t"});
+}
+
+TEST_CASE("a node that was written and then went with its parent is told of by itself too") {
+    Store s;
+    REQUIRE(s.toolstack.write("/d/a/b", "0"));
+    REQUIRE(s.toolstack.watch("/d", "t"));
+    s.toolstack.take();
+    const auto txn = s.toolstack.begin().value();
+    REQUIRE(s.toolstack.write("/d/a/b", "1", txn));
+    REQUIRE(s.toolstack.remove("/d/a", txn));
+    REQUIRE(s.toolstack.commit(txn));
+    CHECK(s.toolstack.take() == Events{"/d/a/b|t", "/d/a|t"});
 }
 
 TEST_CASE("the death of a domain makes open transactions try again") {

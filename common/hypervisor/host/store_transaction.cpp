@@ -114,7 +114,8 @@ Result<void> StoreTransaction::mkdir(std::string_view path) {
     return *node != nullptr ? Result<void>{} : create(path, {});
 }
 
-/// With the missing ones above it. An event is for the node alone.
+/// With the missing ones above it; look_up() has recorded the one that is there. An event is for
+/// the node alone.
 Result<void> StoreTransaction::create(std::string_view path, std::string_view value) {
     std::string_view where;
     (void)nearest(path, &where);
@@ -130,10 +131,9 @@ Result<void> StoreTransaction::create(std::string_view path, std::string_view va
 
 /// The permissions are the parent's; an unprivileged domain owns what it creates.
 Result<void> StoreTransaction::create_one(std::string_view path, std::string_view value) {
+    if (Result<void> recorded = touch(path); !recorded)
+        return recorded;
     const std::string_view parent = parent_path(path);
-    for (const std::string_view used : {path, parent})
-        if (Result<void> recorded = touch(used); !recorded)
-            return recorded;
     StorePermissions permissions = data_.find(parent)->permissions;
     if (!privileged()) {
         permissions.front().domain = domain_;
