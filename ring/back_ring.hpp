@@ -7,6 +7,8 @@
 #include "common/base/expected.hpp"
 #include "ring/shared_page.hpp"
 
+#include <algorithm>
+
 namespace pvscsi::ring {
 
 class BackRing {
@@ -29,18 +31,38 @@ class BackRing {
         return waiting;
     }
 
-    /// Copies the next request out. Only after available() promised one.
+    /// Copies the next request out, each byte once: its fields, and the segments that it says it
+    /// has; the others are left as they are. Only after available() promised one.
     void take(WireRequest& request) noexcept {
-        page_.copy_out(req_cons_, request);
+        constexpr std::size_t header = offsetof(WireRequest, seg);
+        page_.copy_out(req_cons_, 0, &request, header);
+        const unsigned segments = request.nr_segments & ~unsigned{indirect_flag};
+        if (segments == 1) // a size that the compiler knows: one load
+            page_.copy_out(req_cons_, header, request.seg.data(), sizeof(WireSegment));
+        else if (segments > 1)
+            page_.copy_out(req_cons_, header, request.seg.data(),
+                           std::min(segments, max_direct_segments) * sizeof(WireSegment));
         ++req_cons_;
     }
-    void prefetch_next() const noexcept { page_.prefetch(req_cons_); }
+    /// Has the next request on its way while the one before is dealt with. For writing: an answer
+    /// goes to a slot nearby.
+    void prefetch_next() const noexcept {
+        page_.prefetch_for_writing(req_cons_, 0);
+        page_.prefetch_for_writing(req_cons_, offsetof(WireRequest, seg));
+    }
 
-    /// Puts a response into the next slot, not yet visible. Only for a request that was taken and
-    /// not answered: that bounds the number of responses to the number of slots.
+    /// Puts a response into the next slot, not yet visible: its fields, and as much sense data as
+    /// there is; the rest of the slot keeps what the frontend wrote there. Only for a request that
+    /// was taken and not answered: that bounds the responses to the slots.
     void put(const WireResponse& response) noexcept {
         assert(rsp_prod_ != req_cons_);
-        page_.copy_in(rsp_prod_, response);
+        page_.copy_in(rsp_prod_, 0, &response, offsetof(WireResponse, sense_buffer));
+        if (response.sense_len > 0)
+            page_.copy_in(rsp_prod_, offsetof(WireResponse, sense_buffer),
+                          response.sense_buffer.data(),
+                          std::min<std::size_t>(response.sense_len, max_sense_size));
+        page_.copy_in(rsp_prod_, offsetof(WireResponse, rslt), &response.rslt,
+                      sizeof response.rslt + sizeof response.residual_len);
         ++rsp_prod_;
     }
 

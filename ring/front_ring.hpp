@@ -30,11 +30,11 @@ class FrontRing {
         assert(free_slots() > 0);
         const unsigned segments = request.nr_segments & ~unsigned{indirect_flag};
         if (segments <= 1) // a size that the compiler knows: two stores
-            page_.copy_in_part(req_prod_, 0, &request, request_header + sizeof(WireSegment));
+            page_.copy_in(req_prod_, 0, &request, request_header + sizeof(WireSegment));
         else
-            page_.copy_in_part(req_prod_, 0, &request,
-                               request_header + std::min(segments, max_direct_segments) *
-                                                    sizeof(WireSegment));
+            page_.copy_in(req_prod_, 0, &request,
+                          request_header +
+                              std::min(segments, max_direct_segments) * sizeof(WireSegment));
         ++req_prod_;
     }
 
@@ -64,13 +64,13 @@ class FrontRing {
     /// Copies the next response out, each byte once: its fields, and as much sense data as it says
     /// it has. Only after available() promised one.
     void take(WireResponse& response) noexcept {
-        page_.copy_out_part(rsp_cons_, 0, &response, offsetof(WireResponse, sense_buffer));
-        page_.copy_out_part(rsp_cons_, response_result, &response.rslt,
-                            sizeof response.rslt + sizeof response.residual_len);
+        page_.copy_out(rsp_cons_, 0, &response, offsetof(WireResponse, sense_buffer));
+        page_.copy_out(rsp_cons_, response_result, &response.rslt,
+                       sizeof response.rslt + sizeof response.residual_len);
         if (response.sense_len > 0)
-            page_.copy_out_part(rsp_cons_, offsetof(WireResponse, sense_buffer),
-                                response.sense_buffer.data(),
-                                std::min<std::size_t>(response.sense_len, max_sense_size));
+            page_.copy_out(rsp_cons_, offsetof(WireResponse, sense_buffer),
+                           response.sense_buffer.data(),
+                           std::min<std::size_t>(response.sense_len, max_sense_size));
         ++rsp_cons_;
     }
 

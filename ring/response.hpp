@@ -1,5 +1,5 @@
-// Building the answer of a request, and reading one. The reserved bytes are zero: what is copied
-// to the page is ours alone, and nothing of the stack goes along.
+// Building the answer of a request. BackRing::put() writes its fields to the page and nothing else,
+// so nothing of our memory goes along.
 #pragma once
 
 #include "ring/command.hpp"

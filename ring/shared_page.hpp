@@ -1,5 +1,5 @@
 // The shared ring page, as the only thing the rest of the ring may do with it: load or store an
-// index, copy an entry in or out whole. No pointer into it leaves this class.
+// index, copy parts of an entry in or out. No pointer into it leaves this class.
 //
 // The peer may change any byte at any moment, so a byte is read once, into private memory, and
 // judged there. copy_out() is a memcpy with a compiler barrier behind it: without the barrier the
@@ -13,7 +13,6 @@
 #include <cassert>
 #include <cstring>
 #include <span>
-#include <type_traits>
 
 namespace pvscsi::ring {
 
@@ -34,37 +33,18 @@ class SharedPage {
     void store(std::size_t offset, std::uint32_t value, std::memory_order order) noexcept {
         word(offset).store(value, order);
     }
-    template <class Entry>
-    void copy_out(std::uint32_t index, Entry& entry) const noexcept {
-        static_assert(sizeof(Entry) == PageLayout::entry_size);
-        static_assert(std::is_trivially_copyable_v<Entry>);
-        std::memcpy(&entry, slot(index), sizeof entry);
-        asm volatile("" ::: "memory");
-    }
-    template <class Entry>
-    void copy_in(std::uint32_t index, const Entry& entry) noexcept {
-        static_assert(sizeof(Entry) == PageLayout::entry_size);
-        static_assert(std::is_trivially_copyable_v<Entry>);
-        std::memcpy(slot(index), &entry, sizeof entry);
-    }
     /// Parts of an entry: what is not in use need not travel between the two CPUs.
-    void copy_out_part(std::uint32_t index, std::size_t offset, void* to,
-                       std::size_t size) const noexcept {
+    void copy_out(std::uint32_t index, std::size_t offset, void* to,
+                  std::size_t size) const noexcept {
         assert(offset + size <= PageLayout::entry_size);
         std::memcpy(to, slot(index) + offset, size);
         asm volatile("" ::: "memory");
     }
-    void copy_in_part(std::uint32_t index, std::size_t offset, const void* from,
-                      std::size_t size) noexcept {
+    void copy_in(std::uint32_t index, std::size_t offset, const void* from,
+                 std::size_t size) noexcept {
         assert(offset + size <= PageLayout::entry_size);
         std::memcpy(slot(index) + offset, from, size);
     }
-    void prefetch(std::uint32_t index) const noexcept {
-        const std::byte* entry = slot(index);
-        for (std::size_t line = 0; line < PageLayout::entry_size; line += 64)
-            __builtin_prefetch(entry + line);
-    }
-
     void prefetch_for_writing(std::uint32_t index, std::size_t offset) const noexcept {
         __builtin_prefetch(slot(index) + offset, 1);
     }
