@@ -21,6 +21,11 @@ std::vector<LunNode> LunNodes::list() {
     return nodes;
 }
 
+bool LunNodes::is_gone(const std::string& name) {
+    const auto state = store_.read(path(name, "state"));
+    return !state && state.error() == std::errc::no_such_file_or_directory;
+}
+
 std::string LunNodes::required(const std::string& name, const std::string& node) {
     auto value = store_.read(path(name, node));
     if (!value)

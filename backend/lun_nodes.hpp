@@ -29,6 +29,8 @@ class LunNodes {
     LunNodes(hv::Store& store, std::string path) : store_(store), root_(path + "/vscsi-devs") {}
 
     [[nodiscard]] std::vector<LunNode> list();
+    /// Really not there, as opposed to not readable now.
+    [[nodiscard]] bool is_gone(const std::string& name);
     /// Throws std::runtime_error with what is missing or malformed.
     [[nodiscard]] xenbus::VirtualAddress address(const std::string& name);
     [[nodiscard]] LunConfig config(const std::string& name);

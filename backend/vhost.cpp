@@ -67,6 +67,7 @@ void Vhost::act(State ours, State theirs) {
             return connect(ours);
         if (!up)
             return end_from_our_side(ours, "the backend was restarted");
+        close_vanished_luns();
         if (theirs == State::connected)
             return while_connected(ours);
         if (theirs == State::reconfiguring && ours == State::reconfiguring)

@@ -81,6 +81,7 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
     void open_lun(const LunNode& node);
     void report_failure_of(Target& target, const std::string& node_name);
     void close_removed_luns();
+    void close_vanished_luns();
     void confirm_luns(xenbus::State from, xenbus::State to);
     [[nodiscard]] Expected<Endpoint, std::string> read_endpoint();
     [[nodiscard]] bool same_connection();

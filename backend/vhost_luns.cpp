@@ -90,6 +90,19 @@ void Vhost::close_removed_luns() {
             nodes_.set_state(node.name, State::closed);
 }
 
+/// Whose nodes are gone while the guest is connected: taken away by force.
+void Vhost::close_vanished_luns() {
+    for (auto it = luns_.begin(); it != luns_.end();) {
+        if (!nodes_.is_gone(it->first)) {
+            ++it;
+            continue;
+        }
+        data_->worker().call([&] { data_->remove_lun(it->second.address); });
+        log::info("vhost={} lun={} taken away", backend_, it->first);
+        it = luns_.erase(it);
+    }
+}
+
 void Vhost::confirm_luns(State from, State to) {
     for (const LunNode& node : nodes_.list())
         if (node.state == from && luns_.contains(node.name))

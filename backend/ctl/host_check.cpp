@@ -1,11 +1,12 @@
 #include "backend/ctl/host_check.hpp"
 
+#include "backend/targets/sg/open.hpp"
+
 #include <cerrno>
 #include <fcntl.h>
 #include <map>
 #include <optional>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <system_error>
 #include <tuple>
 #include <unistd.h>
@@ -18,7 +19,6 @@ using config::Pdev;
 using config::PdevKind;
 using config::Refusal;
 
-constexpr unsigned sg_major = 21; // SCSI_GENERIC_MAJOR of linux/major.h
 constexpr off_t disk_block = 512;
 constexpr off_t cd_block = 2048;
 
@@ -26,20 +26,9 @@ std::string text_of(int error) {
     return std::generic_category().message(error);
 }
 
-/// SCSI devices of any class have the sg node's directory below their own one in sysfs.
-bool has_sg_node(const struct stat& node) {
-    if (S_ISCHR(node.st_mode) && major(node.st_rdev) == sg_major)
-        return true;
-    const std::string path = std::string("/sys/dev/") +
-                             (S_ISBLK(node.st_mode) ? "block/" : "char/") +
-                             std::to_string(major(node.st_rdev)) + ":" +
-                             std::to_string(minor(node.st_rdev)) + "/device/scsi_generic";
-    return ::access(path.c_str(), F_OK) == 0;
-}
-
 std::optional<Refusal> check_kind(const Lun& lun, const struct stat& node) {
     if (lun.pdev.kind == PdevKind::device) {
-        if (S_ISBLK(node.st_mode) || (S_ISCHR(node.st_mode) && has_sg_node(node)))
+        if (S_ISBLK(node.st_mode) || backend::find_sg_node(lun.pdev.path))
             return {};
         return Refusal{"this is neither a SCSI device nor a block device",
                        "a node such as /dev/sg0, /dev/sda, /dev/st0 or a logical volume"};
@@ -135,12 +124,11 @@ std::string target_of(const Pdev& pdev) {
     case PdevKind::device:
         break;
     }
-    struct stat node {};
-    if (::stat(pdev.path.c_str(), &node) != 0)
-        return "unknown";
-    if (has_sg_node(node))
+    if (backend::find_sg_node(pdev.path))
         return "sg";
-    return S_ISBLK(node.st_mode) ? "block" : "unknown";
+    struct stat node {};
+    const bool block = ::stat(pdev.path.c_str(), &node) == 0 && S_ISBLK(node.st_mode);
+    return block ? "block" : "unknown";
 }
 
 } // namespace pvscsi::ctl

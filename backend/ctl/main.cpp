@@ -122,8 +122,9 @@ class CommandLine {
         add_domain(command);
         command.add_option("VDEV", arguments_.what, "h:c:t:l")->required();
         add_waiting(command, "how long to wait for the guest to let go of it");
-        command.add_flag("--force", arguments_.force,
-                         "then take it away even if the guest does not let go; its commands fail");
+        command.add_flag(
+            "--force", arguments_.force,
+            "then take it away even if the guest does not let go: it gets no connection");
     }
 
     void add_list() {

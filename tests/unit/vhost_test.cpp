@@ -284,6 +284,24 @@ TEST_CASE("units are added and removed while the others are served") {
     bed.expect(bed.b + "/state", "4");
 }
 
+TEST_CASE("a unit whose nodes are gone is no more served, whatever the frontend says") {
+    const std::string frontend_state = GENERATE("3", "4", "7");
+    Bed bed;
+    bed.create({{"0:0:0:0", "x"}, {"0:0:0:1", "y"}});
+    bed.start_daemon();
+    bed.offer_ring();
+    bed.expect(bed.b + "/state", "4");
+    if (frontend_state != "3") {
+        bed.put(bed.f + "/state", "4");
+        bed.expect(bed.dev("dev-0", "state"), "4");
+        bed.put(bed.f + "/state", frontend_state);
+    }
+    REQUIRE(bed.store.remove(bed.b + "/vscsi-devs/dev-0"));
+    bed.until([&] { return opened[0].expired(); });
+    CHECK_FALSE(opened[1].expired());
+    CHECK(bed.get(bed.b + "/state") == "4");
+}
+
 TEST_CASE("closing waits for the devices, and the frontend can come back") {
     Bed bed;
     bed.create({{"0:0:0:0", "x"}});
