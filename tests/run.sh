@@ -127,7 +127,6 @@ script() { # NAME SECONDS BUILD FILE [arguments]
 tests/install-packages.sh || { failures+=("packages"); failed=1; finish; }
 compile build "$build" || finish
 
-script lint 300 "$build" tests/lint/run.sh
 meson_tests meson 1200 "$build"
 script schemas 300 "$build" tests/schemas/run.sh
 script e2e 1200 "$build" tests/e2e/run.sh
