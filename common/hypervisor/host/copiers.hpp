@@ -22,8 +22,7 @@ class CopyScope {
   public:
     explicit CopyScope(std::atomic<std::uint32_t>& word) noexcept
         : word_(word), odd_(word.load(std::memory_order_relaxed) | 1) {
-        // An exchange is the cheapest full fence there is on x86.
-        word_.exchange(odd_, std::memory_order_seq_cst);
+        word_.store(odd_, std::memory_order_relaxed);
         std::atomic_thread_fence(std::memory_order_seq_cst);
     }
     CopyScope(const CopyScope&) = delete;

@@ -43,6 +43,7 @@ class PortTable {
     /// The other end, if there is one, is unbound again: a new process may bind to it.
     void close(DomId domain, std::uint32_t port);
     void close_all(DomId domain);
+    [[nodiscard]] std::size_t open_ports() const { return ports_.size(); }
 
   private:
     struct End {
