@@ -118,8 +118,11 @@ class Bed {
         put(dev(name, "state"), "1");
     }
     void offer_ring(const std::string& ref = "1000", const std::string& port = "5") {
-        memory.page(1000).fill({});
-        front.emplace(ring::SharedPage(memory.page(1000)));
+        // Between two turns of the worker, which may serve an earlier ring on the same page.
+        workers[0]->call([&] {
+            memory.page(1000).fill({});
+            front.emplace(ring::SharedPage(memory.page(1000)));
+        });
         put(f + "/ring-ref", ref);
         put(f + "/event-channel", port);
         put(f + "/state", "3");
