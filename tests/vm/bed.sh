@@ -67,11 +67,12 @@ vm_pack_programs() { # BUILD FILE
     rm -r "$root"
 }
 
-# Boots with the job folder as a 9p share; what the machine prints goes to standard output.
+# Boots with the job folder as a 9p share; what the machine prints goes to standard output. Takes
+# the place of the shell it runs in, so that ending that process ends the machine.
 vm_boot() { # INITRAMFS JOB SECONDS [KERNEL ARGUMENT...]
     local initramfs=$1 job=$2 seconds=$3
     shift 3
-    timeout --foreground -k 5 "$seconds" qemu-system-x86_64 -accel tcg,thread=multi -smp 2 -m 1536 \
+    exec timeout --foreground -k 5 "$seconds" qemu-system-x86_64 -accel tcg,thread=multi -smp 2 -m 1536 \
         -nodefaults -nographic -no-reboot -net none -serial "${vm_serial:-stdio}" \
         -kernel "$vm_cache/vmlinuz" -initrd "$initramfs" \
         -append "console=ttyS0 quiet loglevel=4 panic=-1 oops=panic mitigations=off $*" \

@@ -42,12 +42,13 @@ finish() {
     $keep || rm -rf "$job"
 }
 trap finish EXIT
+trap 'exit 1' INT TERM
 cp -r "$vm_dir/cases" "$vm_dir/guest/lib.sh" "$vm_top/tests/support/bed.sh" "$job"
 vm_pack_programs "$build" "$job/programs.cpio.gz"
 cat "$vm_cache/base.cpio.gz" "$job/programs.cpio.gz" >"$job/initramfs"
 
 if $shell; then
-    vm_serial=mon:stdio vm_boot "$job/initramfs" "$job" 86400
+    (vm_serial=mon:stdio vm_boot "$job/initramfs" "$job" 86400)
     exit
 fi
 
