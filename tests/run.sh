@@ -131,6 +131,7 @@ compile build "$build" || finish
 
 meson_tests meson 1200 "$build"
 script schemas 300 "$build" tests/schemas/run.sh
+script ctl 300 "$build" tests/ctl/run.sh
 script e2e 1200 "$build" tests/e2e/run.sh
 for file in tests/scsi/*.sh; do
     script "$(basename "$file" .sh)" 900 "$build" "$file"

@@ -50,7 +50,8 @@ class CommandLine {
         app_.add_option("--host", arguments_.host,
                         "directory of the embedded host (pvscsi-hostd); default: $PVSCSI_HOST, "
                         "else Xen");
-        app_.require_subcommand(1);
+        // None at all is told by main(), so that a misspelt one is told by its name.
+        app_.require_subcommand(0, 1);
         app_.fallthrough();
         app_.footer(exit_help);
         add_create();
@@ -196,6 +197,9 @@ int main(int argc, char** argv) {
         } catch (const CLI::ParseError& error) {
             return line.app().exit(error) == 0 ? 0 : static_cast<int>(ExitCode::usage);
         }
+        if (!line.verb())
+            throw Failure(ExitCode::usage, "a verb is needed: create, destroy, attach, detach or "
+                                           "list; see pvscsictl --help");
         run(line);
         return static_cast<int>(ExitCode::done);
     } catch (const Failure& failure) {
