@@ -177,8 +177,10 @@ void Queue::proceed(Slot& slot, Step step) noexcept {
             slot.lun->target->abort(slot);
         return;
     case Step::need_data:
-        if (slot.direction() != ring::Direction::to_device || slot.data().size() > slot.length())
+        if (slot.direction() != ring::Direction::to_device || slot.data().size() > slot.length()) {
+            slot.lun->target->drop(slot);
             return fail(slot, scsi::HostCode::error);
+        }
         slot.state = SlotState::data_out;
         mover_.add(slot, slot.segments.segments(), slot.data(),
                    hv::GrantCopy::Direction::from_peer);
@@ -194,12 +196,15 @@ void Queue::resume_fetched() noexcept {
     for (unsigned i = 0; i < data_out_.size(); ++i) {
         Slot& slot = data_out_[i];
         slot.state = SlotState::pending;
-        if (slot.copy_failed)
+        if (slot.copy_failed) {
+            slot.lun->target->drop(slot);
             fail(slot, scsi::HostCode::error);
-        else if (const Step step = slot.lun->target->resume(slot); step != Step::need_data)
+        } else if (const Step step = slot.lun->target->resume(slot); step != Step::need_data) {
             proceed(slot, step);
-        else
-            fail(slot, scsi::HostCode::error); // a command has one data-out
+        } else { // a command has one data-out
+            slot.lun->target->drop(slot);
+            fail(slot, scsi::HostCode::error);
+        }
     }
     data_out_.clear();
 }

@@ -78,6 +78,7 @@ class Request {
         length_ = length;
         outcome = {};
         data_ = {};
+        target_state = nullptr; // the last one may have been another target's
     }
 
     Outcome outcome;

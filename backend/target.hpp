@@ -38,6 +38,8 @@ class Target {
     virtual Step start(Request& request) noexcept = 0;
     /// Goes on with a command whose data-out has arrived.
     virtual Step resume(Request& request) noexcept = 0;
+    /// Forgets a command that asked for data-out which cannot be had; in place of resume().
+    virtual void drop(Request&) noexcept {}
     /// Asks to end a pending command early. It must be finished by finish() all the same, with
     /// HostCode::abort if it really was ended; a target that cannot end it does nothing and the
     /// queue tells the guest so when its patience is over. Never finishes it from inside the call.

@@ -88,9 +88,6 @@ bool exceeds(const std::array<std::uint8_t, 16>& cdb, const std::array<std::uint
 } // namespace
 
 Step EmulatedUnit::start(Request& request) noexcept {
-    // Its last command was given up by the queue, whose data-out could not be fetched.
-    if (request.target_state) [[unlikely]]
-        release(*static_cast<Task*>(request.target_state));
     const ring::Cdb& cdb = request.cdb();
     const CommandRow* row = by_opcode_[cdb.opcode()];
     if (!row || row->has_service_action())
@@ -133,6 +130,11 @@ Step EmulatedUnit::resume(Request& request) noexcept {
         return Step::done;
     }
     return run(*static_cast<Task*>(request.target_state));
+}
+
+void EmulatedUnit::drop(Request& request) noexcept {
+    if (request.target_state)
+        release(*static_cast<Task*>(request.target_state));
 }
 
 // --- outcomes -----------------------------------------------------------------------------------

@@ -33,6 +33,7 @@ class EmulatedUnit : public Target {
     void detach() noexcept override;
     Step start(Request& request) noexcept final;
     Step resume(Request& request) noexcept final;
+    void drop(Request& request) noexcept final;
     void abort(Request& request) noexcept final;
     void reset(std::function<void(bool success)> done) noexcept final;
     [[nodiscard]] std::uint8_t device_type() const noexcept final {

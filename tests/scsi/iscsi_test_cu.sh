@@ -32,7 +32,7 @@ result() { # ok|not ok|skip NAME [REASON]
 # one LABEL NODE TEST: runs it and judges it by what it printed after its name.
 one() {
     local label=$1 node=$2 name=$3 output body status=0 reason
-    output=$(timeout 60 iscsi-test-cu --dataloss --normal --verbose --test="SCSI.$name" "$node" \
+    output=$(timeout 120 iscsi-test-cu --dataloss --normal --verbose --test="SCSI.$name" "$node" \
         2>&1 </dev/null) || status=$?
     body=$(sed -n '/^ *CUnit - A unit testing/,$p' <<<"$output")
     if [ "$status" -gt 1 ] || ! grep -q '^ *asserts' <<<"$body" || grep -q 'had failures' <<<"$body"; then
@@ -109,6 +109,7 @@ vscsi = [ 'file:$work/disk.img,0:0:0:0',
           'iso:$work/cd.iso,0:0:2:0',
           'ram:64M,0:0:3:0' ]
 CFG
+# shellcheck disable=SC2119  # no options for pvscsid
 bed_start || exit 1
 bed_ctl create "$work/guest.cfg" || exit 1
 at=/dev/pvscsi/0:0

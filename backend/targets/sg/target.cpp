@@ -121,6 +121,10 @@ Step SgTarget::resume(Request& request) noexcept {
     return submit(request, *static_cast<SgOperation*>(request.target_state));
 }
 
+void SgTarget::drop(Request& request) noexcept {
+    operations_.ended(*static_cast<SgOperation*>(request.target_state));
+}
+
 Step SgTarget::submit(Request& request, SgOperation& operation) noexcept {
     if (lost_) {
         operations_.ended(operation);

@@ -31,6 +31,7 @@ class SgTarget final : public Target, private SgChannelOwner, private SgResetOwn
     void detach() noexcept override;
     Step start(Request& request) noexcept override;
     Step resume(Request& request) noexcept override;
+    void drop(Request& request) noexcept override;
     void reset(std::function<void(bool success)> done) noexcept override;
     [[nodiscard]] std::uint8_t device_type() const noexcept override { return device_->type(); }
 
