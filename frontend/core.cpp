@@ -7,8 +7,11 @@ namespace pvscsi::frontend {
 
 namespace {
 
-/// Polls per look at the clock: makes its 20 ns disappear, and is soon over for a slow caller.
-constexpr unsigned polls_per_clock = 16;
+/// The clock is read so often that its 20 ns disappear, and a caller that polls seldom still has
+/// the store looked at in time: the number of polls between two readings follows the caller.
+constexpr unsigned most_polls_per_clock = 256;
+constexpr std::chrono::microseconds clock_too_often{50};
+constexpr std::chrono::microseconds clock_too_seldom{200};
 /// Bounced commands must have room for a few direct requests at least.
 constexpr std::size_t min_bounce_pages = 64;
 
@@ -154,8 +157,13 @@ void Core::take_wake_up(Waiter::Woken woken) noexcept {
 
 /// The work beside I/O: the store, timeouts. `now`: not only if its time has come.
 void Core::control(bool now) {
-    until_clock_ = polls_per_clock;
     const TimePoint time = Clock::now();
+    if (time - last_clock_ < clock_too_often)
+        polls_per_clock_ = std::min(polls_per_clock_ * 2, most_polls_per_clock);
+    else if (time - last_clock_ > clock_too_seldom)
+        polls_per_clock_ = 1;
+    last_clock_ = time;
+    until_clock_ = polls_per_clock_;
     if (!now && time < next_control_)
         return;
     control_due_ = false;

@@ -77,6 +77,8 @@ class Core final : private FrontHandler {
     bool slept_ = false;   ///< prepare_to_sleep() said yes
     bool control_due_ = false;
     unsigned until_clock_ = 0; ///< polls before the clock is read again
+    unsigned polls_per_clock_ = 1;
+    TimePoint last_clock_ = TimePoint::min();
     TimePoint next_control_ = TimePoint::min();
     std::uint64_t told_ = 0; ///< Events and task results so far
 };
