@@ -104,20 +104,32 @@ TEST_CASE("the other shared indices cannot harm the backend") {
     }
 }
 
-TEST_CASE("a published response is whole, whatever the slot held before") {
+TEST_CASE("a published response shows its fields and nothing else of the backend's memory") {
     Page page;
+    page.bytes.fill(std::byte{0xee}); // whatever the frontend has there
     XenFront front(page, 0);
     OurBack back(page, 0);
-    page.bytes.fill(std::byte{0xee});
-    XenFront fresh(page, 0);
-    fresh.put(request_of(1));
-    fresh.publish();
+    front.put(request_of(1));
+    front.publish();
     WireRequest request;
     REQUIRE(back.take(request));
-    WireResponse zero{};
-    back.put(zero);
+    constexpr std::uint8_t secret = 0x5e;
+    WireResponse answer;
+    std::memset(&answer, secret, sizeof answer);
+    answer.rqid = 1;
+    answer.act = 0;
+    answer.sense_len = static_cast<std::uint8_t>(GENERATE(0, 18));
+    answer.rslt = 2;
+    answer.residual_len = 3;
+    back.put(answer);
     back.publish();
     WireResponse seen;
-    REQUIRE(fresh.take(seen));
-    CHECK(std::memcmp(&seen, &zero, sizeof seen) == 0);
+    REQUIRE(front.take(seen));
+    CHECK(same(answer, seen));
+    const auto is_secret = [](std::uint8_t byte) { return byte == secret; };
+    CHECK(std::none_of(seen.sense_buffer.begin() + answer.sense_len, seen.sense_buffer.end(),
+                       is_secret));
+    const auto rest = std::as_bytes(std::span(seen.reserved));
+    CHECK(std::none_of(rest.begin(), rest.end(),
+                       [](std::byte byte) { return byte == std::byte{secret}; }));
 }

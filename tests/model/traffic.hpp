@@ -3,7 +3,9 @@
 
 #include "ring/abi.hpp"
 
+#include <algorithm>
 #include <bit>
+#include <cstddef>
 #include <cstring>
 #include <stdexcept>
 #include <string>
@@ -47,6 +49,22 @@ inline ring::WireResponse response_of(std::uint32_t number) {
     return entry_of<ring::WireResponse>(number, 0x5aa55aa5);
 }
 
+/// Equal in what travels: the segments that the request has, the rest of its slot is not in use.
+inline bool same(const ring::WireRequest& a, const ring::WireRequest& b) {
+    const unsigned segments = a.nr_segments & ~unsigned{ring::indirect_flag};
+    return std::memcmp(&a, &b,
+                       offsetof(ring::WireRequest, seg) +
+                           std::min(segments, ring::max_direct_segments) *
+                               sizeof(ring::WireSegment)) == 0;
+}
+/// The same for a response: its fields, and the sense data that it has.
+inline bool same(const ring::WireResponse& a, const ring::WireResponse& b) {
+    return a.rqid == b.rqid && a.act == b.act && a.sense_len == b.sense_len && a.rslt == b.rslt &&
+           a.residual_len == b.residual_len &&
+           std::memcmp(a.sense_buffer.data(), b.sense_buffer.data(),
+                       std::min<std::size_t>(a.sense_len, ring::max_sense_size)) == 0;
+}
+
 /// What the frontend has asked and not been told yet: at most a ring's worth.
 class Outstanding {
   public:
@@ -59,8 +77,7 @@ class Outstanding {
         for (std::uint32_t& number : numbers_) {
             if ((number & 0xffff) != response.rqid)
                 continue;
-            const ring::WireResponse expected = response_of(number);
-            if (std::memcmp(&expected, &response, sizeof response) != 0)
+            if (!same(response_of(number), response))
                 throw std::logic_error("a response arrived changed");
             number = numbers_.back();
             numbers_.pop_back();
@@ -79,7 +96,7 @@ class Outstanding {
 class Taken {
   public:
     void add(const ring::WireRequest& request) {
-        if (std::memcmp(&request, &(expected_ = request_of(next_)), sizeof request) != 0)
+        if (!same(request_of(next_), request))
             throw std::logic_error("request " + std::to_string(next_) +
                                    " arrived changed, twice or out of order");
         numbers_.push_back(next_++);
@@ -97,7 +114,6 @@ class Taken {
   private:
     std::vector<std::uint32_t> numbers_;
     std::uint32_t next_ = 0;
-    ring::WireRequest expected_{};
 };
 
 } // namespace pvscsi::model
