@@ -47,16 +47,27 @@ void StoreHost::stop() {
 }
 
 void StoreHost::run(const std::function<void(hv::host::StoreServer&)>& work) {
+    // An error crosses as text and code: the exception itself would be freed by one thread while
+    // the other one reads it, as far as ThreadSanitizer can see into libstdc++.
     std::promise<void> done;
+    std::error_code code;
+    std::string failure;
     boost::asio::post(loop_->io, [&] {
         try {
             work(*loop_->server);
-            done.set_value();
-        } catch (...) {
-            done.set_exception(std::current_exception());
+        } catch (const std::system_error& error) {
+            code = error.code();
+            failure = error.what();
+        } catch (const std::exception& error) {
+            failure = error.what();
         }
+        done.set_value();
     });
     done.get_future().get();
+    if (code)
+        throw std::system_error(code, failure);
+    if (!failure.empty())
+        throw std::runtime_error(failure);
 }
 
 void StoreHost::add_guest(DomId domain) {
