@@ -109,7 +109,7 @@ TEST_CASE("a published response shows its fields and nothing else of the backend
     page.bytes.fill(std::byte{0xee}); // whatever the frontend has there
     XenFront front(page, 0);
     OurBack back(page, 0);
-    front.put(request_of(1));
+    front.put(WireRequest{});
     front.publish();
     WireRequest request;
     REQUIRE(back.take(request));
