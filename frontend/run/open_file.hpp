@@ -34,6 +34,8 @@ class OpenFile {
     void adopt_socket(UniqueFd socket) noexcept { socket_ = std::move(socket); }
     [[nodiscard]] int socket() const noexcept { return socket_.get(); }
     [[nodiscard]] int memory() const noexcept { return memory_.get(); }
+    /// The program has its descriptor; both mappings stay.
+    void close_memory() noexcept { memory_.reset(); }
     [[nodiscard]] const Hctl& address() const noexcept { return address_; }
 
     /// Takes a slot's request over; null if the slot is in flight already, or there is none such.

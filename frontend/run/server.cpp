@@ -159,8 +159,13 @@ bool Server::greeted(Connection& connection, const wire::Hello& hello) {
         return join(connection);
     if (hello.op == wire::Op::open) {
         answer.error = open_node(connection, hello, answer);
-        const int memory = answer.error == 0 ? connection.file->memory() : -1;
-        return send_answer(connection.fd(), answer, memory) && answer.error == 0;
+        if (answer.error != 0) {
+            send_answer(connection.fd(), answer, -1);
+            return false;
+        }
+        const bool sent = send_answer(connection.fd(), answer, connection.file->memory());
+        connection.file->close_memory();
+        return sent;
     }
     if (hello.op == wire::Op::stat) {
         const auto found = nodes_.find(address_in(hello));
