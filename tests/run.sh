@@ -44,8 +44,8 @@ failures=() skips=()
 finish() {
     local name
     if [ ${#skips[@]} -gt 0 ]; then
-        echo "skipped:"
-        printf '  %s\n' "${skips[@]}"
+        echo "skipped (the first 20; all of them: grep '# SKIP' $logs/*.log):"
+        printf '  %s\n' "${skips[@]:0:20}"
     fi
     if [ ${#failures[@]} -gt 0 ]; then
         echo "failed (logs in $logs):"
@@ -129,6 +129,7 @@ script() { # NAME SECONDS BUILD FILE [arguments]
 tests/install-packages.sh || { failures+=("packages"); failed=1; finish; }
 compile build "$build" || finish
 
+script lint 300 "$build" tests/lint/run.sh
 meson_tests meson 1200 "$build"
 script schemas 300 "$build" tests/schemas/run.sh
 script ctl 300 "$build" tests/ctl/run.sh

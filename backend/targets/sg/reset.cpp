@@ -45,8 +45,8 @@ void SgReset::Job::run(const std::shared_ptr<Job>& job) noexcept {
 SgReset::SgReset(boost::asio::io_context& context, std::shared_ptr<SgDevice> device,
                  SgPatience patience, SgResetOwner& owner)
     : context_(context), device_(std::move(device)), patience_(patience), owner_(owner),
-      log_("sg node=" + device_->node()), timer_(context),
-      self_(std::make_shared<SgReset*>(this)) {}
+      log_("sg node=" + device_->node()), timer_(context), self_(std::make_shared<SgReset*>(this)) {
+}
 
 SgReset::~SgReset() {
     close();
