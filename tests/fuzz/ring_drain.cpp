@@ -2,6 +2,7 @@
 // more than the ring holds, copies what was there, and writes its own slot and indices only.
 #include "ring/back_ring.hpp"
 #include "tests/fuzz/input.hpp"
+#include "tests/model/traffic.hpp"
 
 using namespace pvscsi;
 using namespace pvscsi::ring;
@@ -48,6 +49,12 @@ class Drain {
         std::memcpy(&value, page_.data() + offset, sizeof value);
         return value;
     }
+    template <class Entry>
+    [[nodiscard]] Entry bytes_of(std::uint32_t index) const {
+        Entry entry;
+        std::memcpy(&entry, page_.data() + slot(index), sizeof entry);
+        return entry;
+    }
     [[nodiscard]] static std::size_t slot(std::uint32_t index) {
         return PageLayout::entries + index % ring_size * PageLayout::entry_size;
     }
@@ -83,7 +90,7 @@ class Drain {
             WireRequest request;
             ring_.prefetch_next();
             ring_.take(request);
-            must(std::memcmp(&request, page_.data() + slot(taken_), sizeof request) == 0,
+            must(model::same(request, bytes_of<WireRequest>(taken_)),
                  "a request differs from its slot");
             ++taken_;
         }
@@ -95,11 +102,17 @@ class Drain {
             return;
         WireResponse response{};
         response.rqid = input_.take<std::uint16_t>();
-        auto expected = page_;
-        std::memcpy(expected.data() + slot(answered_), &response, sizeof response);
+        // Sense data up to what fits, and lengths beyond that.
+        response.sense_len = static_cast<std::uint8_t>(response.rqid);
+        response.sense_buffer.fill(0x5e);
+        auto before = page_;
         ring_.put(response);
+        must(model::same(response, bytes_of<WireResponse>(answered_)),
+             "a slot differs from its response");
+        std::memcpy(before.data() + slot(answered_), page_.data() + slot(answered_),
+                    sizeof response);
+        must(before == page_, "a response touches more than its slot");
         ++answered_;
-        must(expected == page_, "a response touches more than its slot");
     }
     void publish() {
         const std::uint32_t event = word(PageLayout::rsp_event);
