@@ -19,5 +19,4 @@ says 'Caching' as demo sg_modes "$n"
 says 'Inquiry' as demo sg_opcodes "$n"
 says '' as demo sg_start --start "$n"
 says '' as demo sg_sync "$n"
-says 'LBA: 0x|starting LBA' as demo sg_get_lba_status --lba=0 "$n"
 says 'Received 36 bytes|00 .*' as demo sg_raw -r 36 "$n" 12 00 00 00 24 00
