@@ -102,7 +102,7 @@ bool Vhost::move(State seen, State next) {
 
 /// The frontend is not there yet, or starts anew: offer a connection.
 void Vhost::greet(State ours) {
-    if (ours == State::closing && !we_ended_it_)
+    if (ours == State::closing && !online())
         return; // the toolstack wants it gone
     if (!offered_) {
         (void)around_.store.write(backend_ + "/feature-sg-grant",
@@ -233,9 +233,12 @@ void Vhost::disconnected(State next) {
 /// Both ends are closed. What we ended we offer again; what the frontend ended stays closed until
 /// it comes back by itself, as a frontend that resets itself expects to read 6.
 void Vhost::after_closed() {
-    if (we_ended_it_ && around_.store.read(backend_ + "/online").value_or("1") == "1")
+    if (we_ended_it_ && online())
         greet(state_of(backend_));
 }
+
+/// The toolstack has not taken the vhost away; other toolstacks may have no such node.
+bool Vhost::online() { return around_.store.read(backend_ + "/online").value_or("1") != "0"; }
 
 void Vhost::end_from_our_side(State ours, const std::string& reason) {
     log_.warning("closing reason=\"{}\"", reason);

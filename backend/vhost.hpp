@@ -74,6 +74,7 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
     void disconnect(xenbus::State ours, xenbus::State next);
     void disconnected(xenbus::State next);
     void after_closed();
+    [[nodiscard]] bool online();
     void end_from_our_side(xenbus::State ours, const std::string& reason);
     void faulted(const std::string& reason);
 

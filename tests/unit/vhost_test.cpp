@@ -449,6 +449,19 @@ TEST_CASE("a frontend's state is taken for what it is, or for nothing") {
     bed.expect(bed.dev("dev-0", "state"), "4");
 }
 
+TEST_CASE("a frontend that starts anew without ever reading 6 is served") {
+    Bed bed;
+    bed.create({{"0:0:0:0", "x"}});
+    bed.start_daemon();
+    bed.connect();
+    bed.put(bed.f + "/state", "5");
+    bed.expect(bed.b + "/state", "5");
+    bed.put(bed.f + "/state", "1");
+    bed.expect(bed.b + "/state", "2");
+    bed.connect();
+    bed.expect(bed.dev("dev-0", "state"), "4");
+}
+
 TEST_CASE("a frontend that flaps its state is looked at a bounded number of times") {
     Bed bed;
     bed.create({{"0:0:0:0", "x"}});
