@@ -14,10 +14,10 @@ for round in 1 2 3; do
     reader=$!
     wait_until 20 is_busy "$native" || fail "no command got to the device"
     bed_daemon_kill
-    knob ndelay 0
     must bed_daemon_start --log-level info
     wait $reader # it may end well or with an error, but it ends
     echo "round $round: the reader ended with status $?"
+    knob ndelay 0
     must as_guest sg_dd if=/tmp/data of="$(disk 0)" bs=512 bpt=128
     must cmp /tmp/data <(sg_dd if="$native" bs=512 bpt=128 2>/dev/null)
 done

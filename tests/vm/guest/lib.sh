@@ -38,8 +38,14 @@ scsi_debug_nodes() {
     done | sort -V
 }
 # Options of a loaded scsi_debug: knob opts 4; knob every_nth -1
+# The delays can't be changed while it has commands (EBUSY).
 knob() {
-    echo "$2" >"$scsi_debug_knobs/$1" || fail "scsi_debug: $1=$2"
+    local _
+    for _ in $(seq 100); do
+        { echo "$2" >"$scsi_debug_knobs/$1"; } 2>/dev/null && return 0
+        sleep 0.1
+    done
+    fail "scsi_debug: $1=$2"
 }
 scsi_debug_unload() {
     local _
