@@ -238,7 +238,9 @@ void Vhost::after_closed() {
 }
 
 /// The toolstack has not taken the vhost away; other toolstacks may have no such node.
-bool Vhost::online() { return around_.store.read(backend_ + "/online").value_or("1") != "0"; }
+bool Vhost::online() {
+    return around_.store.read(backend_ + "/online").value_or("1") != "0";
+}
 
 void Vhost::end_from_our_side(State ours, const std::string& reason) {
     log_.warning("closing reason=\"{}\"", reason);

@@ -15,7 +15,7 @@ constexpr std::uint32_t signalled = ChannelPage::signalled;
 // keep us here.
 constexpr int max_attempts = 8;
 // Bytes that no honest peer writes leave the pipe readable; every so many vain calls look.
-constexpr unsigned vain_takes_before_drain = 64;
+constexpr unsigned vain_takes_a_look = 64;
 
 void put_token(int pipe) noexcept {
     const char token = 1;
@@ -64,15 +64,16 @@ bool HostEventChannel::drain() const noexcept {
 
 bool HostEventChannel::take() noexcept {
     std::uint32_t state = own_state().load(std::memory_order_acquire);
-    if ((state & signalled) != 0 && drain())
-        // A notifier that came between saw the flag and wrote nothing; its event is in `state`.
+    const bool vain = (state & (pending | masked)) != pending;
+    const bool look = (state & signalled) != 0 || (vain && ++vain_takes_ % vain_takes_a_look == 0);
+    if (look && drain())
+        // A notifier that came between saw the flag and wrote nothing, or we have just drained what
+        // it wrote: either way its event is in `state`.
         state = own_state().fetch_and(~signalled) & ~signalled;
     for (int i = 0; i < max_attempts && (state & (pending | masked)) == pending; ++i) {
-        if (own_state().compare_exchange_weak(state, (state & ~pending) | masked))
+        if (own_state().compare_exchange_strong(state, (state & ~pending) | masked))
             return true;
     }
-    if (++empty_takes_ % vain_takes_before_drain == 0 && (state & signalled) == 0)
-        (void)drain();
     return false;
 }
 

@@ -43,7 +43,7 @@ class HostEventChannel final : public EventChannel {
     Mapping page_;
     UniqueFd own_;
     UniqueFd peer_;
-    unsigned empty_takes_ = 0;
+    unsigned vain_takes_ = 0;
 };
 
 } // namespace pvscsi::hv::host
