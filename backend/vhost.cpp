@@ -43,7 +43,8 @@ void Vhost::act(State ours, State theirs) {
         // At InitWait the next connection is on offer already.
         if (up || (ours != State::closed && ours != State::init_wait))
             return disconnect(ours, State::closed);
-        return;
+        // The toolstack may add and remove units while no frontend is there.
+        return tend_luns();
     case State::closing:
         if (up || ours != State::closing)
             return disconnect(ours, State::closing);
@@ -109,13 +110,15 @@ void Vhost::greet(State ours) {
                                   std::to_string(around_.limits.max_segments));
         offered_ = true;
     }
-    close_removed_luns();
-    open_new_luns();
+    if (ours != State::init_wait)
+        failed_.clear(); // a new round
+    tend_luns();
     we_ended_it_ = false;
     move(ours, State::init_wait);
 }
 
 void Vhost::connect(State ours) {
+    failed_.clear();
     greet(ours);
     // A LUN that was in use by an earlier connection is to be scanned anew.
     confirm_luns(State::connected, State::initialised);
@@ -192,8 +195,8 @@ void Vhost::while_connected(State ours) {
 
 /// The frontend has let go of what is to be removed and waits for what is new.
 void Vhost::reconfigure(State ours) {
-    close_removed_luns();
-    open_new_luns();
+    failed_.clear();
+    tend_luns();
     move(ours, State::reconfigured);
 }
 

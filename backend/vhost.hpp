@@ -22,6 +22,7 @@
 #include <boost/asio/io_context.hpp>
 
 #include <map>
+#include <set>
 
 namespace pvscsi::backend {
 
@@ -78,6 +79,10 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
     void end_from_our_side(xenbus::State ours, const std::string& reason);
     void faulted(const std::string& reason);
 
+    void tend_luns() {
+        close_removed_luns();
+        open_new_luns();
+    }
     void open_new_luns();
     void open_lun(const LunNode& node);
     void report_failure_of(Target& target, const std::string& node_name);
@@ -97,6 +102,7 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
     std::shared_ptr<DataPath> data_;
     LunNodes nodes_;
     std::map<std::string, ServedLun> luns_; ///< by node name
+    std::set<std::string> failed_;          ///< not to be opened before the next connection
     Link link_ = Link::down;
     Endpoint endpoint_;        ///< of the present connection
     bool confirmed_ = false;   ///< its frontend has been at Connected

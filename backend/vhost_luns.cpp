@@ -24,8 +24,9 @@ void Vhost::open_new_luns() {
     for (const LunNode& node : nodes_.list()) {
         if (luns_.contains(node.name) || node.state == State::closing)
             continue;
-        // 6 without an error was removed; with one it failed, and may do better now.
-        if (node.state == State::closed && !node.has_error)
+        // 6 without an error was removed; with one it failed, and may do better for the next
+        // connection, but not for every look.
+        if ((node.state == State::closed && !node.has_error) || failed_.contains(node.name))
             continue;
         open_lun(node);
     }
@@ -53,6 +54,7 @@ void Vhost::open_lun(const LunNode& node) {
     } catch (const std::exception& error) {
         log::warning("vhost={} lun={} failed error=\"{}\"", backend_, node.name, error.what());
         nodes_.set_failed(node.name, error.what());
+        failed_.insert(node.name);
     }
 }
 

@@ -13,6 +13,7 @@ namespace {
 constexpr DomId guest{7};
 std::vector<std::weak_ptr<test::HeldTarget>> opened; // in order, by make_target()
 std::vector<std::string> serials;
+unsigned refusals; // of make_target()
 
 class OpenedTarget final : public Target {
   public:
@@ -187,7 +188,7 @@ class Bed {
 
 namespace pvscsi::backend {
 std::unique_ptr<Target> make_target(const LunConfig& config) {
-    if (config.pdev == "broken")
+    if (config.pdev == "broken" && ++refusals > 0)
         throw std::runtime_error("no such backing");
     auto held = std::make_shared<test::HeldTarget>();
     opened.push_back(held);
@@ -447,6 +448,26 @@ TEST_CASE("a frontend's state is taken for what it is, or for nothing") {
     }
     bed.connect();
     bed.expect(bed.dev("dev-0", "state"), "4");
+}
+
+TEST_CASE("a unit that failed is not tried again with every look, and new ones need no frontend") {
+    Bed bed;
+    refusals = 0;
+    bed.create({{"0:0:0:0", "broken"}});
+    bed.start_daemon();
+    bed.expect(bed.dev("dev-0", "state"), "6");
+    for (int i = 0; i < 5; ++i) {
+        bed.put(bed.f + "/state", "1");
+        bed.settle();
+    }
+    CHECK(refusals == 1);
+    bed.put(bed.f + "/state", "6"); // its driver is unloaded
+    bed.add_lun("dev-1", "0:0:0:1", "x");
+    bed.expect(bed.dev("dev-1", "state"), "3");
+    bed.put(bed.dev("dev-1", "state"), "5");
+    bed.expect(bed.dev("dev-1", "state"), "6");
+    bed.until([&] { return opened[0].expired(); });
+    CHECK(refusals == 1);
 }
 
 TEST_CASE("a frontend that starts anew without ever reading 6 is served") {
