@@ -210,7 +210,7 @@ void Queue::resume_fetched() noexcept {
 }
 
 void Queue::fail(Slot& slot, scsi::HostCode host) noexcept {
-    slot.outcome = {};
+    slot.outcome.clear();
     slot.outcome.host = host;
     finish(slot);
 }
@@ -264,7 +264,7 @@ void Queue::answer(Slot& slot) noexcept {
     if (command.action() == ring::Action::cdb) {
         Outcome& outcome = slot.outcome;
         if (slot.copy_failed) {
-            outcome = {};
+            outcome.clear();
             outcome.host = scsi::HostCode::error;
         }
         const bool data_in = slot.direction() == ring::Direction::from_device;

@@ -45,6 +45,15 @@ struct Outcome {
     /// Data-out bytes that the device took; only of Direction::to_device. May be length() though
     /// nothing was asked for by want_data(): the null target.
     std::uint32_t consumed = 0;
+
+    /// As new.
+    void clear() noexcept {
+        host = scsi::HostCode::ok;
+        status = scsi::Status::good;
+        sense.clear();
+        data_in = {};
+        unmoved = consumed = 0;
+    }
 };
 
 class Request {
@@ -76,7 +85,7 @@ class Request {
     void prepare(const ring::Command& next, std::uint32_t length) noexcept {
         command = next;
         length_ = length;
-        outcome = {};
+        outcome.clear();
         data_ = {};
         target_state = nullptr; // the last one may have been another target's
     }

@@ -74,12 +74,18 @@ Sense Sense::illegal_field(std::uint8_t asc, std::uint8_t ascq, bool in_cdb, std
 }
 
 SenseKey Sense::key() const noexcept {
+    if (empty())
+        return SenseKey::no_sense;
     return static_cast<SenseKey>((is_descriptor(bytes_[0]) ? bytes_[1] : bytes_[2]) & 0x0f);
 }
 std::uint8_t Sense::asc() const noexcept {
+    if (empty())
+        return 0;
     return is_descriptor(bytes_[0]) ? bytes_[2] : bytes_[12];
 }
 std::uint8_t Sense::ascq() const noexcept {
+    if (empty())
+        return 0;
     return is_descriptor(bytes_[0]) ? bytes_[3] : bytes_[13];
 }
 

@@ -48,6 +48,9 @@ class Sense {
         return {bytes_.data(), size_};
     }
     [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+    /// Cheaper than a new one: once a command, on the way of I/O.
+    void clear() noexcept { size_ = 0; }
+    /// NO SENSE and 0 if it is empty.
     [[nodiscard]] SenseKey key() const noexcept;
     [[nodiscard]] std::uint8_t asc() const noexcept;
     [[nodiscard]] std::uint8_t ascq() const noexcept;
