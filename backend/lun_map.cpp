@@ -47,7 +47,6 @@ std::shared_ptr<Lun> LunMap::remove(const ring::Address& address) {
         return nullptr;
     auto lun = std::move(*place);
     luns_.erase(place);
-    lun->removed = true;
     rebuild();
     return lun;
 }

@@ -18,7 +18,6 @@ struct Lun {
     ring::Address address;
     std::shared_ptr<Target> target;
     unsigned in_flight = 0; ///< requests that the target has not finished
-    bool removed = false;   ///< out of the map; goes when in_flight is 0
     std::function<void()> when_idle;
 };
 

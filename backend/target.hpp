@@ -47,9 +47,6 @@ class Target {
     /// LOGICAL UNIT RESET: end all pending commands (HostCode::reset) and bring the unit to its
     /// initial state, then call `done(success)`, from the loop or from inside.
     virtual void reset(std::function<void(bool success)> done) noexcept { done(true); }
-    /// Called in every turn while the worker spins: look for completions without a system call.
-    /// True if there were any.
-    virtual bool poll() noexcept { return false; }
 
     /// Called at most once, on the worker, with the reason that an administrator can act on, when
     /// the unit has failed for good: its device is gone. Its commands are answered as before.

@@ -174,7 +174,7 @@ class EmulatedUnit : public Target {
     std::array<Task*, task_count> parked_{};
     unsigned parked_count_ = 0;
     std::span<std::byte> scratch_;
-    std::function<void(bool)> reset_done_;
+    std::vector<std::function<void(bool)>> reset_done_; ///< at most one for a slot of the ring
 };
 
 } // namespace pvscsi::backend

@@ -15,7 +15,7 @@ void Task::ended() noexcept {
 }
 
 Task* EmulatedUnit::begin(Request& request, Stage first) noexcept {
-    if (busy_ == task_count || reset_done_)
+    if (busy_ == task_count || !reset_done_.empty())
         return nullptr;
     Task& task = *std::ranges::find(tasks_, nullptr, &Task::request);
     ++busy_;
@@ -245,7 +245,8 @@ void EmulatedUnit::abort(Request& request) noexcept {
 }
 
 void EmulatedUnit::reset(std::function<void(bool success)> done) noexcept {
-    reset_done_ = std::move(done);
+    // Several may wait: a guest resets again when it has no patience for the first.
+    reset_done_.push_back(std::move(done));
     for (Task& task : tasks_) {
         if (!task.request)
             continue;
@@ -263,14 +264,15 @@ bool EmulatedUnit::at_work() const noexcept {
 }
 
 void EmulatedUnit::finish_reset() noexcept {
-    if (!reset_done_ || at_work())
+    if (reset_done_.empty() || at_work())
         return;
     mode_pages_.restore();
     mode_changed();
     attention_count_ = 0;
     initial_state();
     attention(condition::unit_was_reset);
-    std::exchange(reset_done_, nullptr)(true);
+    for (const auto& done : std::exchange(reset_done_, {}))
+        done(true);
 }
 
 } // namespace pvscsi::backend

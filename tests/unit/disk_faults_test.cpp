@@ -212,6 +212,18 @@ TEST_CASE("a reset ends everything, also what waits, and then says so") {
     CHECK(bed.host.none(test_unit_ready).good());
 }
 
+TEST_CASE("every reset is answered, also one that comes while another waits") {
+    Bed bed;
+    auto& reader = bed.host.send(read_2_at_5, {}, 1024);
+    unsigned done = 0;
+    for (int i = 0; i < 3; ++i)
+        bed.host.target().reset([&done](bool success) { done += success ? 1 : 0; });
+    CHECK(done == 0);
+    bed.medium->release_all();
+    CHECK(reader.answer().host == HostCode::reset);
+    CHECK(done == 3);
+}
+
 TEST_CASE("data-out that never comes leaves nothing behind") {
     Bed bed;
     bed.medium->at_once = true;

@@ -274,6 +274,23 @@ TEST_CASE("a RESET waits for the unit and its commands, others go on") {
     CHECK(reset->rslt == task_management_success);
 }
 
+TEST_CASE("a RESET waits for a command whose descriptors are on their way") {
+    QueueBed bed;
+    bed.add_lun<EchoTarget>();
+    bed.memory.page(1);
+    const WireSegment segment{1, 0, 512};
+    std::memcpy(bed.memory.page(5).data(), &segment, sizeof segment);
+    auto indirect =
+        QueueBed::request(1, read_one, WireDirection::from_device, {{5, 0, sizeof segment}});
+    indirect.nr_segments |= indirect_flag;
+    bed.run([&] { bed.send({indirect, manage(2, WireAction::reset)}); });
+    CHECK(bed.response()->rqid == 1);
+    const auto reset = bed.response();
+    REQUIRE(reset);
+    CHECK(reset->rqid == 2);
+    CHECK(reset->rslt == task_management_success);
+}
+
 TEST_CASE("a RESET fails in bounded time, of nothing at once, and its late answer is nobody's") {
     QueueBed bed({64, true}, {std::chrono::milliseconds(50), std::chrono::milliseconds(50)});
     auto target = bed.add_lun();
