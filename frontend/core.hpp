@@ -78,7 +78,7 @@ class Core final : private FrontHandler {
     bool control_due_ = false;
     unsigned until_clock_ = 0; ///< polls before the clock is read again
     unsigned polls_per_clock_ = 1;
-    TimePoint last_clock_ = TimePoint::min();
+    TimePoint last_clock_{}; // long ago, and far enough from the ends to be subtracted
     TimePoint next_control_ = TimePoint::min();
     std::uint64_t told_ = 0; ///< Events and task results so far
 };

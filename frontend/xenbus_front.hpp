@@ -137,7 +137,7 @@ class XenbusFront {
     TimePoint deadline_ = TimePoint::max(); ///< when to look again though nothing has changed
     TimePoint patience_ = TimePoint::max(); ///< end of the wait for commands in flight
     TimePoint retry_at_ = TimePoint::min(); ///< not to connect before
-    TimePoint connected_at_ = TimePoint::min();
+    TimePoint connected_at_{};
     unsigned unanswered_ = 0; ///< while draining: what was in flight at the last look
     std::chrono::milliseconds backoff_{0};
     std::map<std::string, Lun> luns_; ///< by the name of their `dev-N`
