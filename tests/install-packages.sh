@@ -1,14 +1,24 @@
 #!/bin/bash
 # Installs what tests/packages.txt names and this machine does not have. Needs root only then.
-#   tests/install-packages.sh [--list]    --list: prints what is missing, installs nothing
+#   tests/install-packages.sh [--list] [SECTION...]
+#       --list: prints what is missing, installs nothing
+#       SECTION: with what stands in these sections of the file, e.g. bench
 set -euo pipefail
 cd "$(dirname "$0")"
 
-wanted=$(sed -e 's/#.*//' packages.txt | tr -s '[:space:]' '\n' | sed '/^$/d' | sort -u)
+list=
+[ "${1:-}" != --list ] || { list=1 && shift; }
+sections=" $* "
+for section in "$@"; do
+    grep -qxF "[$section]" packages.txt || { echo "packages.txt has no section [$section]" >&2; exit 2; }
+done
+wanted=$(sed -e 's/#.*//' packages.txt | awk -v asked="$sections" '
+    /^\[/ { gsub(/[][]/, ""); skip = !index(asked, " " $1 " "); next }
+    NF && !skip { print $1 }' | sort -u)
 have=$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' 2>/dev/null | awk '$1 == "ii" { print $2 }' | sort -u)
 missing=$(comm -23 <(printf '%s\n' "$wanted") <(printf '%s\n' "$have"))
 
-if [ "${1:-}" = --list ]; then
+if [ -n "$list" ]; then
     [ -z "$missing" ] || printf '%s\n' "$missing"
     exit 0
 fi

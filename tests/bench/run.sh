@@ -8,7 +8,7 @@
 # SECTION: limits, ours, nbd, tgt, calls, idle (default: all). --quick: one short run for a point.
 # --realtime: everything measured runs under SCHED_RR, so that other work on the machine does not
 # count; for machines that are not quiet. BUILD names the build directory.
-# Packages: fio qemu-utils tgt libiscsi-bin strace python3; what is missing is left out.
+# Installs the packages it needs, as tests/run.sh does; what then is missing is left out.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 arguments=("$@")
@@ -35,6 +35,7 @@ if [ "$realtime" = 1 ] && [ -z "${BENCH_REALTIME:-}" ]; then
     BENCH_REALTIME=1 exec chrt -r 1 "${BASH_SOURCE[0]}" "${arguments[@]}"
 fi
 
+"$here/../install-packages.sh" bench || true
 # shellcheck source=tests/support/bed.sh
 . "$here/../support/bed.sh"
 PATH=$BUILD/tests/bench:$PATH
@@ -124,36 +125,47 @@ nbd() {
     rm "$work/disk"
 }
 
-# --- tgt and iscsi-perf, which only reads and tells no latencies ------------------------------
+# --- tgt: our load program over libiscsi, and beside it iscsi-perf -----------------------------
+# iscsi-perf only reads, tells no latencies, counts whole seconds and tells once a second.
+iscsi_perf() { # PORTAL_AND_TARGET SERVER NAME ACCESS BLOCK DEPTH
+    local before after order=()
+    case $4 in *write) return ;; esac
+    [ "$4" != randread ] || order=(-r)
+    before=$(cpu_of "$2")
+    TIMEFORMAT='%U %S'
+    { time timeout -s INT 3.3 iscsi-perf -m "$6" -b $(($5 / 512)) "${order[@]}" "$1" \
+        </dev/null >"$work/perf.out" 2>&1 || true; } 2>"$work/time.out"
+    after=$(cpu_of "$2")
+    record tgt-iscsi-perf "$3" "$work/perf.out" \
+        "$(awk "BEGIN { print $after - $before + $(tr ' ' + <"$work/time.out" | tail -1) }")"
+}
+
 tgt() {
-    has tgtd tgt && has iscsi-perf tgt || return 0
-    local server before after name access block depth control=$((RANDOM % 1000 + 100)) portal
+    has tgtd tgt || return 0
+    local server name access block depth control=$((RANDOM % 1000 + 100)) portal unit
     local ctl=(tgtadm -C "$control" --lld iscsi) iqn=iqn.2026-01.bench:ram
-    portal=127.0.0.1:$((20000 + control))
+    portal=127.0.0.1:$((20000 + control)) unit=iscsi://127.0.0.1:$((20000 + control))/$iqn/1
     dd if=/dev/urandom of="$work/disk" bs=1M count=64 status=none
     tgtd -f -C $control --iscsi portal=$portal >"$work/tgtd.log" 2>&1 &
     server=$!
     children+=("$server")
-    until "${ctl[@]}" --op show --mode target >/dev/null 2>&1; do sleep 0.05; done
+    until "${ctl[@]}" --op show --mode target >/dev/null 2>&1; do
+        kill -0 $server 2>/dev/null || { cat "$work/tgtd.log" >&2; return 1; }
+        sleep 0.05
+    done
     "${ctl[@]}" --op new --mode target --tid 1 -T $iqn
     "${ctl[@]}" --op new --mode logicalunit --tid 1 --lun 1 -b "$work/disk"
     "${ctl[@]}" --op bind --mode target --tid 1 -I ALL
     for point in "${points[@]}"; do
         read -r name access block depth <<<"$point"
-        case $access in *write) continue ;; esac
         for ((i = 0; i < repeat; i++)); do
-            before=$(cpu_of $server)
-            # It counts whole seconds and tells once a second.
-            TIMEFORMAT='%U %S'
-            # shellcheck disable=SC2046  # -r or nothing
-            { time timeout -s INT 3.3 iscsi-perf -m "$depth" \
-                -b $((block / 512)) $([ "$access" != randread ] || echo -r) \
-                "iscsi://$portal/$iqn/1" </dev/null >"$work/perf.out" 2>&1 || true; } \
-                2>"$work/time.out"
-            after=$(cpu_of $server)
-            record tgt "$name" "$work/perf.out" \
-                "$(awk "BEGIN { print $after - $before + $(tr ' ' + <"$work/time.out" | tail -1) }")"
+            bench-iscsi-load "$unit" --rw "$access" --bs "$block" --iodepth "$depth" \
+                --runtime "$seconds" --daemon-pid "$server" >"$work/run.json"
+            record tgt "$name" "$work/run.json"
         done
+        if command -v iscsi-perf >/dev/null; then
+            iscsi_perf "$unit" "$server" "$name" "$access" "$block" "$depth"
+        fi
     done
     kill -KILL $server # it waits for its initiators else
     wait $server 2>/dev/null || true

@@ -10,7 +10,7 @@ import re
 import statistics
 import sys
 
-COLUMNS = ["ram-event", "ram-adaptive", "ram-poll", "null-poll", "qemu-nbd", "tgt"]
+COLUMNS = ["ram-event", "ram-adaptive", "ram-poll", "null-poll", "qemu-nbd", "tgt", "tgt-iscsi-perf"]
 
 
 def from_pvscsi_bench(report):
@@ -47,7 +47,7 @@ def record(results, system, point, path, cpu="0"):
         text = file.read()
     if system == "qemu-nbd":
         run = from_fio(json.loads(text[text.index("{"):]), float(cpu))
-    elif system == "tgt":
+    elif system == "tgt-iscsi-perf":
         run = from_iscsi_perf(text.replace("\r", "\n"), float(cpu))
     elif system in ("limits", "bare"):
         run = json.loads(text)
