@@ -1,4 +1,5 @@
-// What the backend offers: its LUNs and its limits, read from its nodes with all due distrust.
+// What the backend offers: its LUNs and its limits, read from its nodes with all due distrust; how
+// LUNs come and go.
 #include "frontend/xenbus_front.hpp"
 
 #include "ring/abi.hpp"
@@ -92,6 +93,22 @@ bool XenbusFront::add_lun(const std::string& name) {
     return true;
 }
 
+/// First step of hot add and hot remove: LUNs go before the backend is told so (protocol order of
+/// Linux), so that it serves them to the end.
+void XenbusFront::reconfigure(TimePoint now) {
+    if (!reconfiguring_) {
+        reconfiguring_ = true;
+        patience_ = now + timing_.remove_wait;
+        remove_luns();
+    }
+    if (finish_removals(now < patience_)) {
+        reconfiguring_ = false;
+        enter(Phase::connected, State::reconfiguring);
+    } else {
+        deadline_ = now + timing_.control_interval;
+    }
+}
+
 void XenbusFront::remove_luns() {
     for (auto& [name, lun] : luns_)
         if (!lun.removing && device_state(name) == State::closing) {
@@ -115,6 +132,15 @@ bool XenbusFront::finish_removals(bool patient) {
         lun = luns_.erase(lun);
     }
     return all;
+}
+
+std::vector<xenbus::VirtualAddress> XenbusFront::luns() const {
+    std::vector<xenbus::VirtualAddress> addresses;
+    for (const auto& [name, lun] : luns_)
+        if (!lun.removing)
+            addresses.push_back(lun.address);
+    std::sort(addresses.begin(), addresses.end());
+    return addresses;
 }
 
 void XenbusFront::write_lun_state(const std::string& name, State state) {

@@ -100,16 +100,24 @@ class XenbusFront {
     void evaluate_connected(State backend, TimePoint now);
     void evaluate_closed(State backend, TimePoint now);
     void evaluate_draining(State backend, TimePoint now);
-    void reconfigure(TimePoint now);
+    /// It no longer uses the connection, or no longer does more than let it end.
+    [[nodiscard]] static bool left_connection(State backend) noexcept;
+    /// It is past Closing.
+    [[nodiscard]] static bool left_closing(State backend) noexcept;
+
+    // xenbus_connection.cpp
     void connect(TimePoint now);
     void connection_up(State backend, TimePoint now);
     void connection_lost(const std::string& reason, TimePoint now);
-    void enter(Phase phase, State state, TimePoint deadline = TimePoint::max());
     void device_gone(const std::string& reason);
-    bool still_ours();
-    bool await_backend(bool (*followed)(State));
+    bool await_backend(bool (*followed)(State) noexcept);
+
+    // xenbus_store.cpp
+    [[nodiscard]] static DomId read_backend_id(hv::Store& store, const std::string& front);
     [[nodiscard]] State backend_state();
     [[nodiscard]] bool backend_offline();
+    bool still_ours();
+    void enter(Phase phase, State state, TimePoint deadline = TimePoint::max());
     void write(const std::string& node, const std::string& value);
     void check(const Result<void>& result, const std::string& what);
 
@@ -119,6 +127,7 @@ class XenbusFront {
     [[nodiscard]] State device_state(const std::string& name);
     void add_luns();
     bool add_lun(const std::string& name);
+    void reconfigure(TimePoint now);
     void remove_luns();
     bool finish_removals(bool patient);
     void write_lun_state(const std::string& name, State state);
