@@ -5,22 +5,14 @@
 #include "frontend/run/preload/files.hpp"
 #include "frontend/run/preload/sg_abi.hpp"
 
-#include <time.h>
-
 namespace pvscsi::preload {
 
 /// Starts a command. 0 and its slot, or why not: ENOSYS, EMSGSIZE, EINVAL, ENOMEM, EBUSY, EDOM
 /// (16 are outstanding), ENODEV.
 int start_command(OpenFile& file, int fd, const sg_io_hdr_t& header, bool synchronous,
                   unsigned& slot) noexcept;
-/// Waits for a slot that start_command gave. 0 or ENODEV.
-int wait_for_slot(OpenFile& file, int fd, unsigned slot) noexcept;
 /// Hands a finished command's result out and frees its slot.
 int finish_command(OpenFile& file, unsigned slot, sg_io_hdr_t& header) noexcept;
-
-/// The oldest finished asynchronous command, or that of `pack_id` unless it is -1; it is the
-/// caller's then. 0, EAGAIN, ENODEV, or EINTR.
-int take_response(OpenFile& file, int fd, int pack_id, bool blocking, unsigned& slot) noexcept;
 
 /// SG_SCSI_RESET_DEVICE.
 int reset_lun(OpenFile& file, int fd) noexcept;

@@ -3,6 +3,7 @@
 #include "frontend/run/preload/exports.hpp"
 #include "frontend/run/preload/files.hpp"
 #include "frontend/run/preload/ioctl.hpp"
+#include "frontend/run/preload/responses.hpp"
 
 #include <cstdarg>
 #include <cstring>
