@@ -1,8 +1,8 @@
 #include "frontend/run/instance.hpp"
 
+#include "frontend/run/socket.hpp"
 #include "frontend/run/wire.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -12,7 +12,6 @@
 #include <stdexcept>
 #include <sys/file.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <system_error>
 #include <thread>
 
@@ -57,13 +56,8 @@ std::vector<std::string> read_nodes(int connection) {
 
 /// Empty: nobody listens there.
 std::optional<Membership> join(const std::string& path) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (path.size() >= sizeof(address.sun_path))
-        throw std::system_error(ENAMETOOLONG, std::generic_category(), path);
-    std::copy(path.begin(), path.end(), address.sun_path);
-    UniqueFd fd(adopt_fd, socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
-    if (!fd || connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0)
+    UniqueFd fd = connect_to(path);
+    if (!fd)
         return {};
     const wire::Hello hello{wire::magic, wire::version, wire::Op::join, 0, 0, 0, 0, 0};
     wire::Answer answer{};

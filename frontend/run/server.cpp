@@ -1,75 +1,22 @@
 #include "frontend/run/server.hpp"
 
+#include "frontend/run/socket.hpp"
+
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
-#include <fmt/core.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <system_error>
+#include <unistd.h>
 
 namespace pvscsi::run {
 
 namespace {
-
-constexpr int backlog = 64;
-
-sockaddr_un address_of(const std::string& path) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (path.size() >= sizeof(address.sun_path))
-        throw std::system_error(ENAMETOOLONG, std::generic_category(), path);
-    std::copy(path.begin(), path.end(), address.sun_path);
-    return address;
-}
-
-UniqueFd listen_on(const std::string& path) {
-    UniqueFd fd(adopt_fd, socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    if (!fd)
-        throw std::system_error(errno, std::generic_category(), "socket");
-    const sockaddr_un address = address_of(path);
-    // Whoever can connect has the guest's disks: the owner alone, from the first moment on.
-    const mode_t old_mask = umask(0177);
-    const bool bound =
-        bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
-    const int error = errno;
-    umask(old_mask);
-    if (!bound || listen(fd.get(), backlog) != 0)
-        throw std::system_error(bound ? errno : error, std::generic_category(), path);
-    return fd;
-}
-
-/// Sends an Answer, and a descriptor with it unless it is negative.
-bool send_answer(int socket, const wire::Answer& answer, int descriptor) noexcept {
-    wire::Answer copy = answer;
-    iovec data{&copy, sizeof(copy)};
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))]{};
-    msghdr message{};
-    message.msg_iov = &data;
-    message.msg_iovlen = 1;
-    if (descriptor >= 0) {
-        message.msg_control = control;
-        message.msg_controllen = sizeof(control);
-        cmsghdr* header = CMSG_FIRSTHDR(&message);
-        header->cmsg_level = SOL_SOCKET;
-        header->cmsg_type = SCM_RIGHTS;
-        header->cmsg_len = CMSG_LEN(sizeof(int));
-        std::memcpy(CMSG_DATA(header), &descriptor, sizeof(descriptor));
-    }
-    return sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof(answer);
-}
 
 Hctl address_in(const wire::Hello& hello) noexcept {
     return {hello.host, hello.channel, hello.target, hello.lun};
 }
 
 } // namespace
-
-std::string node_name(const Hctl& address) {
-    return fmt::format("{}/{}:{}:{}:{}", wire::node_directory, address.host, address.channel,
-                       address.target, address.lun);
-}
 
 Server::Server(Loop& loop, std::string path, std::chrono::milliseconds patience)
     : loop_(loop), path_(std::move(path)), patience_(patience), listener_(listen_on(path_)) {
@@ -98,13 +45,6 @@ void Server::add_vhost(std::unique_ptr<Transport> transport) {
     // Nothing to do when it is readable: every turn of the loop pumps all vhosts.
     loop_.watch(vhost.transport().fd(), [] {});
     resync(vhost);
-}
-
-std::vector<Hctl> Server::nodes() const {
-    std::vector<Hctl> addresses;
-    for (const auto& entry : nodes_)
-        addresses.push_back(entry.first);
-    return addresses;
 }
 
 void Server::accept_one() {
@@ -152,7 +92,7 @@ bool Server::greeted(Connection& connection, const wire::Hello& hello) {
     wire::Answer answer{};
     if (hello.magic != wire::magic || hello.version != wire::version) {
         answer.error = EPROTO;
-        send_answer(connection.fd(), answer, -1);
+        (void)send_answer(connection.fd(), answer, -1);
         return false;
     }
     if (hello.op == wire::Op::join)
@@ -160,7 +100,7 @@ bool Server::greeted(Connection& connection, const wire::Hello& hello) {
     if (hello.op == wire::Op::open) {
         answer.error = open_node(connection, hello, answer);
         if (answer.error != 0) {
-            send_answer(connection.fd(), answer, -1);
+            (void)send_answer(connection.fd(), answer, -1);
             return false;
         }
         const bool sent = send_answer(connection.fd(), answer, connection.file->memory());
@@ -168,10 +108,10 @@ bool Server::greeted(Connection& connection, const wire::Hello& hello) {
         return sent;
     }
     if (hello.op == wire::Op::stat) {
-        const auto found = nodes_.find(address_in(hello));
-        answer.error = found == nodes_.end() ? ENOENT : 0;
-        answer.minor = found == nodes_.end() ? 0 : found->second.minor;
-        send_answer(connection.fd(), answer, -1);
+        const Node* node = nodes_.find(address_in(hello));
+        answer.error = node == nullptr ? ENOENT : 0;
+        answer.minor = node == nullptr ? 0 : node->minor;
+        (void)send_answer(connection.fd(), answer, -1);
     }
     return false;
 }
@@ -185,16 +125,17 @@ int Server::check_exclusive(const Hctl& address, bool exclusive) const noexcept 
 }
 
 int Server::open_node(Connection& connection, const wire::Hello& hello, wire::Answer& answer) {
-    const auto found = nodes_.find(address_in(hello));
-    if (found == nodes_.end())
+    const Hctl address = address_in(hello);
+    const Node* node = nodes_.find(address);
+    if (node == nullptr)
         return ENOENT;
-    if (const int error = check_exclusive(found->first, hello.exclusive != 0))
+    if (const int error = check_exclusive(address, hello.exclusive != 0))
         return error;
-    Vhost& vhost = *found->second.vhost;
-    answer.minor = found->second.minor;
+    Vhost& vhost = *node->vhost;
+    answer.minor = node->minor;
     try {
-        connection.file = std::make_shared<OpenFile>(found->first, answer.minor,
-                                                     vhost.transport().max_transfer());
+        connection.file =
+            std::make_shared<OpenFile>(address, answer.minor, vhost.transport().max_transfer());
     } catch (const std::exception&) {
         return ENOMEM;
     }
@@ -208,7 +149,7 @@ int Server::open_node(Connection& connection, const wire::Hello& hello, wire::An
 bool Server::join(Connection& connection) {
     if (!send_answer(connection.fd(), {}, -1))
         return false;
-    for (const Hctl& address : nodes()) {
+    for (const Hctl& address : nodes_.addresses()) {
         const std::string name = node_name(address);
         if (send(connection.fd(), name.data(), name.size(), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
             return false;
@@ -238,18 +179,10 @@ void Server::end(Connections::iterator connection) noexcept {
     }
 }
 
-void Server::add_node(Vhost& vhost, const Hctl& address) {
-    const auto number = static_cast<std::uint32_t>(minors_.size());
-    const std::uint32_t minor = minors_.try_emplace(address, number).first->second;
-    nodes_.insert_or_assign(address, Node{&vhost, minor});
-}
-
-void Server::remove_node(const Hctl& address) {
-    const auto found = nodes_.find(address);
-    if (found == nodes_.end())
+void Server::remove_node(Vhost& vhost, const Hctl& address) {
+    if (!nodes_.remove(vhost, address))
         return;
-    found->second.vhost->drop_queued(address);
-    nodes_.erase(found);
+    vhost.drop_queued(address);
     for (Connection& connection : connections_)
         if (connection.file && connection.file->address() == address) {
             connection.file->detach();
@@ -257,26 +190,23 @@ void Server::remove_node(const Hctl& address) {
         }
 }
 
+/// Makes the nodes of a vhost those that its backend shows.
 void Server::resync(Vhost& vhost) {
     const std::vector<Hctl> shown = vhost.transport().luns();
-    std::vector<Hctl> gone;
-    for (const auto& [address, node] : nodes_)
-        if (node.vhost == &vhost && std::ranges::find(shown, address) == shown.end())
-            gone.push_back(address);
-    for (const Hctl& address : gone)
-        remove_node(address);
+    for (const Hctl& address : nodes_.addresses_of(vhost))
+        if (std::ranges::find(shown, address) == shown.end())
+            remove_node(vhost, address);
     for (const Hctl& address : shown)
-        if (!nodes_.contains(address))
-            add_node(vhost, address);
+        nodes_.add(vhost, address);
 }
 
 void Server::on_event(Vhost& vhost, const Event& event) {
     switch (event.kind) {
     case Event::Kind::lun_added:
-        add_node(vhost, event.address);
+        nodes_.add(vhost, event.address);
         break;
     case Event::Kind::lun_removed:
-        remove_node(event.address);
+        remove_node(vhost, event.address);
         break;
     case Event::Kind::reconnected:
         resync(vhost);
@@ -284,15 +214,10 @@ void Server::on_event(Vhost& vhost, const Event& event) {
             if (connection.file && connection.vhost == &vhost)
                 connection.file->set_max_transfer(vhost.transport().max_transfer());
         break;
-    case Event::Kind::closed: {
-        std::vector<Hctl> gone;
-        for (const auto& [address, node] : nodes_)
-            if (node.vhost == &vhost)
-                gone.push_back(address);
-        for (const Hctl& address : gone)
-            remove_node(address);
+    case Event::Kind::closed:
+        for (const Hctl& address : nodes_.addresses_of(vhost))
+            remove_node(vhost, address);
         break;
-    }
     case Event::Kind::disconnected:
     case Event::Kind::failed:
         break; // commands wait for its return

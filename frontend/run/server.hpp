@@ -6,11 +6,11 @@
 
 #include "common/base/unique_fd.hpp"
 #include "frontend/run/loop.hpp"
+#include "frontend/run/nodes.hpp"
 #include "frontend/run/vhost.hpp"
 
 #include <functional>
 #include <list>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -27,7 +27,7 @@ class Server {
 
     void add_vhost(std::unique_ptr<Transport> transport);
     /// Addresses of the nodes, in order.
-    [[nodiscard]] std::vector<Hctl> nodes() const;
+    [[nodiscard]] std::vector<Hctl> nodes() const { return nodes_.addresses(); }
     /// Other pvscsi-runs that live on this one.
     [[nodiscard]] unsigned joined() const noexcept { return joined_; }
     /// Refuses newcomers from now on; the socket is gone.
@@ -37,10 +37,6 @@ class Server {
     void run_once();
 
   private:
-    struct Node {
-        Vhost* vhost;
-        std::uint32_t minor;
-    };
     /// One program's socket; `file` once it has opened a node.
     struct Connection {
         UniqueFd socket; ///< moves into `file`
@@ -62,8 +58,7 @@ class Server {
     void end(Connections::iterator connection) noexcept;
 
     void on_event(Vhost& vhost, const Event& event);
-    void add_node(Vhost& vhost, const Hctl& address);
-    void remove_node(const Hctl& address);
+    void remove_node(Vhost& vhost, const Hctl& address);
     void resync(Vhost& vhost);
     void hang_up_detached() noexcept;
     [[nodiscard]] std::chrono::milliseconds sleep_time() const noexcept;
@@ -73,15 +68,11 @@ class Server {
     std::chrono::milliseconds patience_;
     UniqueFd listener_;
     std::list<Vhost> vhosts_;
-    std::map<Hctl, Node> nodes_;
-    std::map<Hctl, std::uint32_t> minors_; ///< a node that comes back has its old number
+    NodeTable nodes_;
     Connections connections_;
     unsigned joined_ = 0;
     bool detaching_ = false;
     bool full_ = false; ///< out of descriptors; listening again when one is free
 };
-
-/// "/dev/pvscsi/0:0:0:0"
-[[nodiscard]] std::string node_name(const Hctl& address);
 
 } // namespace pvscsi::run
