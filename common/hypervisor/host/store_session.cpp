@@ -1,14 +1,11 @@
 #include "common/hypervisor/host/store_session.hpp"
 
 #include "common/hypervisor/host/store_path.hpp"
+#include "common/hypervisor/host/store_payload.hpp"
 #include "common/hypervisor/host/store_tree.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
-#include <charconv>
-#include <limits>
-#include <optional>
 #include <utility>
 
 namespace pvscsi::hv::host {
@@ -17,90 +14,10 @@ namespace {
 
 using Op = StoreOperation;
 
-/// The errors that have a name on the wire (xsd_errors); anything else is EINVAL.
-constexpr std::array<std::pair<int, std::string_view>, 16> error_names{{
-    {EINVAL, "EINVAL"},
-    {EACCES, "EACCES"},
-    {EEXIST, "EEXIST"},
-    {EISDIR, "EISDIR"},
-    {ENOENT, "ENOENT"},
-    {ENOMEM, "ENOMEM"},
-    {ENOSPC, "ENOSPC"},
-    {EIO, "EIO"},
-    {ENOTEMPTY, "ENOTEMPTY"},
-    {ENOSYS, "ENOSYS"},
-    {EROFS, "EROFS"},
-    {EBUSY, "EBUSY"},
-    {EAGAIN, "EAGAIN"},
-    {EISCONN, "EISCONN"},
-    {E2BIG, "E2BIG"},
-    {EPERM, "EPERM"},
-}};
-
-std::string error_payload(int error) {
-    const auto* const known = std::find_if(error_names.begin(), error_names.end(),
-                                           [error](const auto& e) { return e.first == error; });
-    std::string name(known != error_names.end() ? known->second : error_names[0].second);
-    name.push_back('\0');
-    return name;
-}
-
 Result<std::string> acknowledge(const Result<void>& done) {
     if (!done)
         return unexpected(done.error());
     return std::string("OK\0", 3);
-}
-
-/// Splits off the string at the front; nothing if no NUL ends it.
-std::optional<std::string_view> take_string(std::string_view& payload) {
-    const auto end = payload.find('\0');
-    if (end == std::string_view::npos)
-        return {};
-    const std::string_view text = payload.substr(0, end);
-    payload.remove_prefix(end + 1);
-    return text;
-}
-
-/// The only string of a payload.
-std::optional<std::string_view> sole_string(std::string_view payload) {
-    const auto text = take_string(payload);
-    return payload.empty() ? text : std::nullopt;
-}
-
-template <class Number>
-std::optional<Number> parse(std::string_view text) {
-    Number value{};
-    const char* end = text.data() + text.size();
-    const auto [stop, error] = std::from_chars(text.data(), end, value);
-    if (text.empty() || error != std::errc{} || stop != end)
-        return {};
-    return value;
-}
-
-std::optional<DomId> parse_domain(std::optional<std::string_view> text) {
-    const auto number = text ? parse<DomId::rep>(*text) : std::nullopt;
-    return number ? std::optional(DomId(*number)) : std::nullopt;
-}
-
-std::optional<StorePermission> parse_permission(std::string_view text) {
-    const auto domain = parse_domain(text.substr(std::min<std::size_t>(1, text.size())));
-    if (!domain || std::string_view("rwbn").find(text[0]) == std::string_view::npos)
-        return {};
-    return StorePermission{*domain, text[0] == 'r' || text[0] == 'b',
-                           text[0] == 'w' || text[0] == 'b'};
-}
-
-char permission_letter(const StorePermission& permission) {
-    if (permission.read)
-        return permission.write ? 'b' : 'r';
-    return permission.write ? 'w' : 'n';
-}
-
-std::string join(const std::vector<std::string>& names) {
-    std::string all;
-    for (const std::string& name : names)
-        all.append(name).push_back('\0');
-    return all;
 }
 
 constexpr bool is_privileged(Op operation) {
@@ -205,7 +122,7 @@ StoreSession::Reply StoreSession::directory_part(const StoreMessage& request) {
     std::string_view rest = request.payload;
     const auto path = take_string(rest);
     const auto offset_text = sole_string(rest);
-    const auto offset = offset_text ? parse<std::size_t>(*offset_text) : std::nullopt;
+    const auto offset = offset_text ? parse_number<std::size_t>(*offset_text) : std::nullopt;
     if (!path || !offset)
         return unexpected_errno(EINVAL);
     const auto listing = client_.list(*path, request.transaction);
@@ -240,7 +157,7 @@ StoreSession::Reply StoreSession::get_permissions(std::string_view path, StoreTx
         return unexpected(permissions.error());
     std::vector<std::string> texts;
     for (const StorePermission& permission : *permissions)
-        texts.push_back(permission_letter(permission) + std::to_string(permission.domain.value()));
+        texts.push_back(to_text(permission));
     return join(texts);
 }
 
@@ -291,7 +208,7 @@ StoreSession::Reply StoreSession::introduce(const StoreMessage& request) {
     const auto domain = parse_domain(take_string(rest));
     const auto frame = take_string(rest);
     const auto port_text = take_string(rest);
-    const auto port = port_text ? parse<std::uint32_t>(*port_text) : std::nullopt;
+    const auto port = port_text ? parse_number<std::uint32_t>(*port_text) : std::nullopt;
     if (!domain || !frame || !port || *port == 0)
         return unexpected_errno(EINVAL);
     tree_.introduce_domain(*domain);
