@@ -60,6 +60,13 @@ void DataPath::disconnect(std::function<void()> drained) {
     });
 }
 
+void DataPath::keep_house() noexcept {
+    if (queue_)
+        queue_->trim();
+    for (const auto& lun : luns_.all())
+        lun->target->keep_house();
+}
+
 void DataPath::close(std::function<void()> closed) {
     disconnect([self = shared_from_this(), closed = std::move(closed)] {
         while (!self->luns_.all().empty())

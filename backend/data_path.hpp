@@ -34,10 +34,8 @@ class DataPath : public std::enable_shared_from_this<DataPath> {
     /// disconnect() and then lets go of all logical units.
     void close(std::function<void()> closed);
 
-    void trim() noexcept {
-        if (queue_)
-            queue_->trim();
-    }
+    /// Now and then: gives idle memory back and lets the units look after themselves.
+    void keep_house() noexcept;
 
   private:
     Worker& worker_;

@@ -68,8 +68,13 @@ void LunNodes::set_failed(const std::string& name, const std::string& reason) {
     set_state(name, xenbus::State::closed);
 }
 
-void LunNodes::clear_error(const std::string& name) {
-    (void)store_.remove(path(name, "error"));
+void LunNodes::set_warning(const std::string& name, const std::string& what) {
+    (void)store_.write(path(name, "warning"), what);
+}
+
+void LunNodes::clear_remarks(const std::string& name) {
+    for (const char* node : {"error", "warning"})
+        (void)store_.remove(path(name, node));
 }
 
 } // namespace pvscsi::backend

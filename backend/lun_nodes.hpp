@@ -38,7 +38,10 @@ class LunNodes {
     void set_state(const std::string& name, xenbus::State state);
     /// State 6 with the reason for an administrator to read.
     void set_failed(const std::string& name, const std::string& reason);
-    void clear_error(const std::string& name);
+    /// For an administrator to read; the unit works.
+    void set_warning(const std::string& name, const std::string& what);
+    /// Takes reason and warning away.
+    void clear_remarks(const std::string& name);
 
   private:
     [[nodiscard]] std::string required(const std::string& name, const std::string& node);

@@ -213,7 +213,7 @@ void Registry::keep_house() {
         if (error)
             return;
         for (const auto& [key, entry] : vhosts_)
-            entry.vhost->trim();
+            entry.vhost->keep_house();
         if (!store_alive())
             return store_lost_();
         keep_house();

@@ -48,9 +48,16 @@ class Target {
     /// initial state, then call `done(success)`, from the loop or from inside.
     virtual void reset(std::function<void(bool success)> done) noexcept { done(true); }
 
+    /// Called every few seconds, on the worker, also when no command comes: looks whether the
+    /// device is still what it was, where nothing else would tell. Must not block.
+    virtual void keep_house() noexcept {}
+
     /// Called at most once, on the worker, with the reason that an administrator can act on, when
-    /// the unit has failed for good: its device is gone. Its commands are answered as before.
+    /// the unit has failed for good: its device is gone, its file was cut short. Its commands are
+    /// answered all the same. May be called from inside any of the calls above.
     std::function<void(const std::string& reason)> on_failure;
+    /// The same for what an administrator should know of a unit that works.
+    std::function<void(const std::string& what)> on_warning;
 
     /// Peripheral device type (SPC-5 table 141), for the queue's answers on the target's behalf.
     [[nodiscard]] virtual std::uint8_t device_type() const noexcept = 0;

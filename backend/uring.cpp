@@ -138,6 +138,7 @@ io_uring_sqe* Uring::next(UringCompletion* done) noexcept {
 }
 
 void Uring::submit() noexcept {
+    ++submissions_;
     // -EAGAIN, -EBUSY and -EINTR leave the entries in the queue, for the next turn.
     // The call also makes the completions that wait for one, so that reap() needs none.
     const int taken = ::io_uring_submit_and_get_events(&ring_);
@@ -158,6 +159,7 @@ bool Uring::reap() noexcept {
         ::io_uring_get_events(&ring_);
     bool any = false;
     while (const unsigned ready = ::io_uring_cq_ready(&ring_)) {
+        ++harvests_;
         // Bounded: what completions start now is found by the next turn.
         ::io_uring_cqe* cqes[64];
         const unsigned count = ::io_uring_peek_batch_cqe(&ring_, cqes, std::min(ready, 64u));

@@ -41,6 +41,12 @@ class Uring final : public Pollable {
     /// Operations are with the kernel.
     [[nodiscard]] bool expects_work() const noexcept { return in_flight_ > 0; }
 
+    // For what needs to be looked at but once for operations that go, or come back, together.
+    /// How often operations have gone to the kernel; those queued now go with the next.
+    [[nodiscard]] std::uint64_t submissions() const noexcept { return submissions_; }
+    /// How often completions were taken; all that are told now had ended before this one began.
+    [[nodiscard]] std::uint64_t harvests() const noexcept { return harvests_; }
+
   private:
     io_uring_sqe* next(UringCompletion* done) noexcept;
     void submit() noexcept;
@@ -53,6 +59,8 @@ class Uring final : public Pollable {
     boost::asio::posix::stream_descriptor event_;
     unsigned in_flight_ = 0;   ///< queued or submitted, completion not seen
     unsigned unsubmitted_ = 0; ///< of these, not yet told to the kernel
+    std::uint64_t submissions_ = 0;
+    std::uint64_t harvests_ = 0;
 };
 
 } // namespace pvscsi::backend

@@ -111,14 +111,14 @@ void Vhost::greet(State ours) {
         offered_ = true;
     }
     if (ours != State::init_wait)
-        failed_.clear(); // a new round
+        begin_round();
     tend_luns();
     we_ended_it_ = false;
     move(ours, State::init_wait);
 }
 
 void Vhost::connect(State ours) {
-    failed_.clear();
+    begin_round();
     greet(ours);
     // A LUN that was in use by an earlier connection is to be scanned anew.
     confirm_luns(State::connected, State::initialised);
@@ -272,8 +272,8 @@ void Vhost::close(std::function<void()> closed) {
     data_->worker().post([data = data_, closed = std::move(closed)] { data->close(closed); });
 }
 
-void Vhost::trim() {
-    data_->worker().post([data = data_] { data->trim(); });
+void Vhost::keep_house() {
+    data_->worker().post([data = data_] { data->keep_house(); });
 }
 
 void Vhost::set_error(const std::string& reason) {

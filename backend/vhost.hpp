@@ -49,13 +49,15 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
     [[nodiscard]] Worker& worker() noexcept { return data_->worker(); }
     [[nodiscard]] const std::string& frontend() const noexcept { return frontend_; }
     [[nodiscard]] const std::string& backend() const noexcept { return backend_; }
-    void trim();
+    void keep_house();
 
   private:
     /// Of the connection to the frontend.
     enum class Link : std::uint8_t { down, up, stopping };
     struct ServedLun {
         ring::Address address;
+        std::uint64_t opening; ///< which of ours it was: late news of an earlier one don't count
+        bool failed = false;   ///< while it was served; its commands are answered with errors
     };
     /// Where the frontend can be reached.
     struct Endpoint {
@@ -83,9 +85,14 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
         close_removed_luns();
         open_new_luns();
     }
+    void begin_round();
     void open_new_luns();
     void open_lun(const LunNode& node);
-    void report_failure_of(Target& target, const std::string& node_name);
+    void listen_to(Target& target, const std::string& node_name, std::uint64_t opening);
+    void lun_failed(const std::string& node_name, const std::string& reason);
+    void warn_of_lun(const std::string& node_name, const std::string& what);
+    [[nodiscard]] bool serves(const std::string& node_name, std::uint64_t opening) const;
+    void close_failed_luns();
     void close_removed_luns();
     void close_vanished_luns();
     void confirm_luns(xenbus::State from, xenbus::State to);
@@ -103,6 +110,7 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
     LunNodes nodes_;
     std::map<std::string, ServedLun> luns_; ///< by node name
     std::set<std::string> failed_;          ///< not to be opened before the next connection
+    std::uint64_t openings_ = 0;
     Link link_ = Link::down;
     Endpoint endpoint_;        ///< of the present connection
     bool confirmed_ = false;   ///< its frontend has been at Connected

@@ -43,12 +43,12 @@ void Vhost::open_lun(const LunNode& node) {
         const auto vm = around_.store.read(xenbus::domain_path(guest_) + "/vm");
         config.serial = stable_serial(vm.value_or(xenbus::domain_path(guest_)), v);
         std::shared_ptr<Target> target = make_target(config);
-        report_failure_of(*target, node.name);
+        const std::uint64_t opening = ++openings_;
+        listen_to(*target, node.name, opening);
         data_->worker().call([&] { data_->add_lun(address, std::move(target)); });
-        luns_[node.name] = {address};
+        luns_[node.name] = {address, opening};
         nodes_.set_state(node.name, State::initialised);
-        if (node.has_error)
-            nodes_.clear_error(node.name);
+        nodes_.clear_remarks(node.name);
         log::info("vhost={} lun={} v-dev={} p-dev=\"{}\" opened", backend_, node.name,
                   xenbus::to_string(v), config.pdev);
     } catch (const std::exception& error) {
@@ -58,16 +58,52 @@ void Vhost::open_lun(const LunNode& node) {
     }
 }
 
+bool Vhost::serves(const std::string& node_name, std::uint64_t opening) const {
+    const auto place = luns_.find(node_name);
+    return !closed_ && place != luns_.end() && place->second.opening == opening;
+}
+
 /// A unit that fails later is shown in its node; the guest has the answers to its commands.
-void Vhost::report_failure_of(Target& target, const std::string& node_name) {
-    target.on_failure = [weak = weak_from_this(), &control = around_.control,
-                         node_name](const std::string& reason) {
-        boost::asio::post(control, [weak, node_name, reason] {
-            const auto self = weak.lock();
-            if (self && !self->closed_ && self->luns_.contains(node_name))
-                self->nodes_.set_failed(node_name, reason);
-        });
+void Vhost::listen_to(Target& target, const std::string& node_name, std::uint64_t opening) {
+    using Tell = void (Vhost::*)(const std::string& node_name, const std::string& text);
+    const auto on_control = [weak = weak_from_this(), &control = around_.control, node_name,
+                             opening](Tell tell) {
+        return [weak, &control, node_name, opening, tell](const std::string& text) {
+            boost::asio::post(control, [weak, node_name, opening, tell, text] {
+                const auto self = weak.lock();
+                if (self && self->serves(node_name, opening))
+                    (*self.*tell)(node_name, text);
+            });
+        };
     };
+    target.on_failure = on_control(&Vhost::lun_failed);
+    target.on_warning = on_control(&Vhost::warn_of_lun);
+}
+
+void Vhost::lun_failed(const std::string& node_name, const std::string& reason) {
+    luns_.at(node_name).failed = true;
+    nodes_.set_failed(node_name, reason);
+}
+
+void Vhost::warn_of_lun(const std::string& node_name, const std::string& what) {
+    nodes_.set_warning(node_name, what);
+}
+
+/// A new connection: what failed in the last one, or before it, may do better now.
+void Vhost::begin_round() {
+    failed_.clear();
+    close_failed_luns();
+}
+
+void Vhost::close_failed_luns() {
+    for (auto it = luns_.begin(); it != luns_.end();) {
+        if (!it->second.failed) {
+            ++it;
+            continue;
+        }
+        data_->worker().call([&] { data_->remove_lun(it->second.address); });
+        it = luns_.erase(it);
+    }
 }
 
 void Vhost::close_removed_luns() {

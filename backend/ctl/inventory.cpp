@@ -69,6 +69,7 @@ Result<LunEntry> read_lun(hv::Store& store, hv::StoreTxn txn, const Vhost& vhost
     lun.pdev = nodes.text("p-dev");
     lun.name = nodes.text("name");
     lun.error = nodes.text("error");
+    lun.warning = nodes.text("warning");
     lun.read_only = nodes.text("mode") == "r";
     lun.state = nodes.state();
     if (nodes.error())

@@ -18,7 +18,8 @@ struct LunEntry {
     std::string vdev;
     std::string pdev;
     std::string name;
-    std::string error; ///< the daemon's reason, empty if it has none
+    std::string error;   ///< the daemon's reason, empty if it has none
+    std::string warning; ///< the daemon's, of a unit that works
     bool read_only = false;
     xenbus::State state = xenbus::State::unknown;
 };

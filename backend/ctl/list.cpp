@@ -19,7 +19,8 @@ std::vector<LunRow> rows_of(const std::vector<VhostEntry>& vhosts,
             rows.push_back({name == names.end() ? "" : name->second, vhost.vhost.guest.value(),
                             vhost.vhost.device.value(), lun.vdev, lun.pdev,
                             pdev ? target_of(*pdev) : "unknown", lun_state(vhost, lun), lun.name,
-                            lun.read_only, lun.error.empty() ? vhost.error : lun.error});
+                            lun.read_only, lun.error.empty() ? vhost.error : lun.error,
+                            lun.warning});
         }
     }
     return rows;

@@ -55,7 +55,8 @@ std::string to_json(const std::vector<LunRow>& rows) {
                          {"state", row.state},
                          {"name", row.name},
                          {"mode", row.read_only ? "ro" : "rw"},
-                         {"error", row.error}});
+                         {"error", row.error},
+                         {"warning", row.warning}});
     // Bytes that are no UTF-8 must not make the list unreadable.
     return array.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
@@ -71,8 +72,9 @@ std::string to_table(const std::vector<LunRow>& rows) {
     std::string text = laid_out(lines[0], widths);
     for (std::size_t i = 0; i < rows.size(); ++i) {
         text += laid_out(lines[i + 1], widths);
-        if (!rows[i].error.empty())
-            text += "    " + printable(rows[i].vdev) + ": " + printable(rows[i].error) + "\n";
+        for (const std::string& remark : {rows[i].error, rows[i].warning})
+            if (!remark.empty())
+                text += "    " + printable(rows[i].vdev) + ": " + printable(remark) + "\n";
     }
     return text;
 }

@@ -18,6 +18,7 @@ struct LunRow {
     std::string name;
     bool read_only = false;
     std::string error;
+    std::string warning;
 };
 
 /// An array with one object a row, as list.schema.json says.

@@ -138,13 +138,18 @@ void drop_direct(Backing& backing, const std::string& path) {
 
 } // namespace
 
-std::uint64_t backing_size(int fd, bool block_device) noexcept {
+BackingState look_at_backing(int fd, bool block_device) noexcept {
+    BackingState state;
     if (block_device) {
-        std::uint64_t size = 0;
-        return ::ioctl(fd, BLKGETSIZE64, &size) == 0 ? size : 0;
+        // A device that was taken away has no size left.
+        state.gone = ::ioctl(fd, BLKGETSIZE64, &state.bytes) != 0 || state.bytes == 0;
+        return state;
     }
     struct ::stat info {};
-    return ::fstat(fd, &info) == 0 ? static_cast<std::uint64_t>(info.st_size) : 0;
+    state.gone = ::fstat(fd, &info) != 0;
+    state.bytes = state.gone ? 0 : static_cast<std::uint64_t>(info.st_size);
+    state.deleted = !state.gone && info.st_nlink == 0;
+    return state;
 }
 
 Backing open_backing(const std::string& path, bool read_only, std::uint32_t block_size,
@@ -176,7 +181,7 @@ Backing open_backing(const std::string& path, bool read_only, std::uint32_t bloc
         log::info("target path={} io=buffered reason=\"the backing has no direct I/O of {} bytes\"",
                   path, limits.block_size);
 
-    const std::uint64_t size = backing_size(backing.fd.get(), backing.block_device);
+    const std::uint64_t size = look_at_backing(backing.fd.get(), backing.block_device).bytes;
     limits.bytes = size / limits.block_size * limits.block_size;
     if (limits.bytes == 0)
         throw std::runtime_error(fmt::format("{} is too small: {} bytes, one block is {}", path,

@@ -20,7 +20,13 @@ struct Backing {
 Backing open_backing(const std::string& path, bool read_only, std::uint32_t block_size,
                      bool direct);
 
-/// The size now, in bytes; 0 if it cannot be told.
-std::uint64_t backing_size(int fd, bool block_device) noexcept;
+struct BackingState {
+    std::uint64_t bytes = 0;
+    bool gone = false;    ///< the device or the file is no more
+    bool deleted = false; ///< the file has no name any more
+};
+
+/// How it is now. Does not wait for a device.
+BackingState look_at_backing(int fd, bool block_device) noexcept;
 
 } // namespace pvscsi::backend

@@ -115,8 +115,9 @@ Step Cd::read(Request& request) noexcept {
 }
 
 Step Cd::read_capacity(Request& request) noexcept {
-    if (resized())
-        return fail(request, condition::medium_changed);
+    if (const scsi::Condition news = look_at_medium(); news != condition::none)
+        return fail(request,
+                    news == condition::capacity_changed ? condition::medium_changed : news);
     const auto data = parameter_data(request, 8);
     if (data.empty())
         return fail(request, condition::internal_failure);

@@ -107,13 +107,6 @@ Disk::Disk(UnitIdentity identity, std::unique_ptr<Medium> medium, bool read_only
     mode_changed();
 }
 
-bool Disk::resized() noexcept {
-    if (!medium().refresh())
-        return false;
-    blocks_ = limits().bytes >> shift_;
-    return true;
-}
-
 std::uint8_t Disk::device_specific_parameter() const noexcept {
     constexpr std::uint8_t wp = 0x80;
     constexpr std::uint8_t dpofua = 0x10;

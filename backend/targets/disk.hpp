@@ -65,15 +65,14 @@ class Disk final : public EmulatedUnit {
     void put_provisioning(std::span<std::uint8_t> body) const noexcept;
 
     [[nodiscard]] std::uint64_t blocks() const noexcept { return blocks_; }
-    /// Looks at the backing's size again. True if it has changed.
-    bool resized() noexcept override;
+    void resized() noexcept override { blocks_ = limits().bytes >> shift_; }
     [[nodiscard]] std::uint64_t bytes(std::uint64_t blocks) const noexcept {
         return blocks << shift_;
     }
     [[nodiscard]] bool within(const scsi::BlockRange& range) const noexcept {
         return range.lba <= blocks() && range.blocks <= blocks() - range.lba;
     }
-    /// For a range that is not within the disk, which may have grown.
+    /// For a range that is not within the disk, which may have another size by now.
     Step out_of_range(Request& request) noexcept;
     /// A task for the range that the CDB names; null: the outcome is set.
     Task* begin_range(Request& request, Stage first) noexcept;

@@ -11,8 +11,8 @@ namespace pvscsi::backend {
 namespace condition = scsi::condition;
 
 Step Disk::read_capacity_10(Request& request) noexcept {
-    if (resized())
-        return fail(request, condition::capacity_changed);
+    if (const scsi::Condition news = look_at_medium(); news != condition::none)
+        return fail(request, news);
     const auto data = parameter_data(request, 8);
     if (data.empty())
         return fail(request, condition::internal_failure);
@@ -22,8 +22,8 @@ Step Disk::read_capacity_10(Request& request) noexcept {
 }
 
 Step Disk::read_capacity_16(Request& request) noexcept {
-    if (resized())
-        return fail(request, condition::capacity_changed);
+    if (const scsi::Condition news = look_at_medium(); news != condition::none)
+        return fail(request, news);
     const auto data = parameter_data(request, 32);
     if (data.empty())
         return fail(request, condition::internal_failure);
@@ -57,6 +57,8 @@ Step Disk::start_stop_unit(Request& request) noexcept {
         return Step::done;
     const bool start = (cdb[4] & 0x01) != 0;
     const bool no_flush = (cdb[4] & 0x04) != 0;
+    if (broken())
+        return fail(request, readiness());
     set_readiness(start ? condition::none : condition::start_required);
     if (start || no_flush)
         return Step::done;

@@ -87,9 +87,8 @@ bool Disk::wants_durable(const Request& request) const noexcept {
 }
 
 Step Disk::out_of_range(Request& request) noexcept {
-    if (resized())
-        return fail(request, condition::capacity_changed);
-    return fail(request, condition::lba_out_of_range);
+    const scsi::Condition news = look_at_medium();
+    return fail(request, news != condition::none ? news : condition::lba_out_of_range);
 }
 
 Task* Disk::begin_range(Request& request, Stage first) noexcept {

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <string>
 
 namespace pvscsi::backend {
 
@@ -17,13 +18,23 @@ class Worker;
 
 enum class MediumError : std::uint8_t {
     none,
-    read,      ///< the bytes cannot be read; also: the backing has become too short
+    read,      ///< the bytes cannot be read
     write,     ///< they cannot be written
     no_space,  ///< the backing has no room left
     protect,   ///< the backing became read-only
+    shrunk,    ///< the backing has become shorter than limits().bytes
     gone,      ///< the backing has vanished
     busy,      ///< no room to queue it now
     cancelled, ///< cancel() was heeded
+};
+
+/// What a look at the backing finds.
+enum class MediumNews : std::uint8_t {
+    none,
+    grown,   ///< limits().bytes is the new size
+    deleted, ///< it has no name any more, but works; told once
+    shrunk,  ///< its end is before limits().bytes
+    gone,    ///< it has vanished
 };
 
 class Medium;
@@ -97,8 +108,10 @@ class Medium {
     virtual void progressed(MediumOp&, int) noexcept {}
     /// Asks to end a submitted operation early; it ends all the same, by ended().
     virtual void cancel(MediumOp&) noexcept {}
-    /// Looks at the backing's size again. True if limits().bytes has changed.
-    virtual bool refresh() noexcept { return false; }
+    /// Looks at the backing again, with a system call that does not wait for a device.
+    [[nodiscard]] virtual MediumNews refresh() noexcept { return MediumNews::none; }
+    /// What an administrator can act on: which backing, and what of it.
+    [[nodiscard]] virtual std::string describe(MediumNews) const { return {}; }
 };
 
 inline void MediumOp::completed(int result) noexcept {

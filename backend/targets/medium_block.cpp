@@ -4,7 +4,9 @@
 #include "backend/uring.hpp"
 
 #include <cerrno>
+#include <fmt/format.h>
 #include <linux/falloc.h>
+#include <utility>
 
 namespace pvscsi::backend {
 
@@ -21,6 +23,7 @@ MediumError error_of(const MediumOp& op, int error) noexcept {
     case ENODEV:
     case ENXIO:
     case ENOMEDIUM:
+    case ESTALE: // the file's server does not know it any more
         return MediumError::gone;
     case ECANCELED:
         return MediumError::cancelled;
@@ -33,9 +36,14 @@ bool moves_data(const MediumOp& op) noexcept {
     return op.kind == MediumOp::Kind::read || op.kind == MediumOp::Kind::write;
 }
 
+/// Whether the kernel would take it as done although the end is before it.
+bool ignores_the_end(const MediumOp& op, bool block_device) noexcept {
+    return op.kind == MediumOp::Kind::discard || (op.kind != MediumOp::Kind::read && !block_device);
+}
+
 } // namespace
 
-BlockMedium::BlockMedium(const std::string& path, const Options& options) {
+BlockMedium::BlockMedium(const std::string& path, const Options& options) : path_(path) {
     Backing backing = open_backing(path, options.read_only, options.block_size, options.direct);
     fd_ = std::move(backing.fd);
     limits_ = backing.limits;
@@ -50,6 +58,11 @@ void BlockMedium::attach(Worker& worker) {
 bool BlockMedium::submit(MediumOp& op) noexcept {
     op.error = MediumError::none;
     op.transferred = 0;
+    if (op.kind == MediumOp::Kind::write && !block_device_) {
+        op.error = before_writing();
+        if (op.error != MediumError::none) [[unlikely]]
+            return true;
+    }
     if (queue(op))
         return false;
     op.error = MediumError::busy;
@@ -80,15 +93,17 @@ void BlockMedium::progressed(MediumOp& op, int result) noexcept {
         more = !op.cancelling;
         op.error = MediumError::cancelled;
     } else if (result < 0) {
-        op.error = error_of(op, -result);
+        op.error = failure_of(op, -result);
     } else if (moves_data(op)) {
         op.transferred += static_cast<std::size_t>(result);
         more = op.transferred < op.data.size();
-        if (more && result == 0) { // behind the end: the backing was cut short under us
+        if (more && result == 0) { // behind the end
             more = false;
-            op.error = error_of(op, EIO);
+            op.error = failure_of(op, EIO);
         }
     }
+    if (!more && op.error == MediumError::none && ignores_the_end(op, block_device_))
+        op.error = after_writing();
     if (more) {
         op.error = MediumError::none;
         if (queue(op))
@@ -103,13 +118,64 @@ void BlockMedium::cancel(MediumOp& op) noexcept {
     uring_->cancel(op);
 }
 
-bool BlockMedium::refresh() noexcept {
-    const std::uint64_t size =
-        backing_size(fd_.get(), block_device_) / limits_.block_size * limits_.block_size;
-    if (size == limits_.bytes || size == 0)
-        return false;
-    limits_.bytes = size;
-    return true;
+MediumError BlockMedium::look() const noexcept {
+    const BackingState now = look_at_backing(fd_.get(), block_device_);
+    if (now.gone)
+        return MediumError::gone;
+    return now.bytes < limits_.bytes ? MediumError::shrunk : MediumError::none;
+}
+
+MediumError BlockMedium::before_writing() noexcept {
+    if (std::exchange(before_.turn, uring_->submissions()) != uring_->submissions())
+        before_.found = look();
+    return before_.found;
+}
+
+MediumError BlockMedium::after_writing() noexcept {
+    if (std::exchange(after_.turn, uring_->harvests()) != uring_->harvests())
+        after_.found = look();
+    return after_.found;
+}
+
+/// What the kernel says of an access behind the end differs; that it is there is the answer.
+MediumError BlockMedium::failure_of(const MediumOp& op, int error) const noexcept {
+    const MediumError own = error_of(op, error);
+    if (own == MediumError::cancelled || own == MediumError::gone)
+        return own;
+    const MediumError backing = look();
+    return backing != MediumError::none ? backing : own;
+}
+
+MediumNews BlockMedium::refresh() noexcept {
+    const BackingState now = look_at_backing(fd_.get(), block_device_);
+    const std::uint64_t size = now.bytes / limits_.block_size * limits_.block_size;
+    if (now.gone)
+        return MediumNews::gone;
+    if (size < limits_.bytes)
+        return MediumNews::shrunk;
+    if (size > limits_.bytes) {
+        limits_.bytes = size;
+        return MediumNews::grown;
+    }
+    if (now.deleted && !std::exchange(deletion_told_, true))
+        return MediumNews::deleted;
+    return MediumNews::none;
+}
+
+std::string BlockMedium::describe(MediumNews news) const {
+    switch (news) {
+    case MediumNews::none:
+    case MediumNews::grown:
+        return path_ + " is well";
+    case MediumNews::deleted:
+        return path_ + " was deleted; what is in it is lost when the unit is closed";
+    case MediumNews::shrunk:
+        return fmt::format("{} was cut short from {} bytes to {} while it was in use", path_,
+                           limits_.bytes, look_at_backing(fd_.get(), block_device_).bytes);
+    case MediumNews::gone:
+        return path_ + " has vanished while it was in use";
+    }
+    return path_;
 }
 
 } // namespace pvscsi::backend

@@ -4,6 +4,12 @@
 // What another program or another LUN uses already is refused: an open file description lock on
 // files and nodes (exclusive to write, shared to read), and O_EXCL on block devices, which keeps
 // out what is mounted.
+//
+// A regular file that somebody cuts short must not be grown again by a guest's write, with zeros
+// where its data were. No flag of a write keeps the kernel from that, so the size is looked at
+// before writes, once for all that go to the kernel together, and once more for all that come back
+// together: what was written behind an end that moved meanwhile is not answered GOOD. What stays
+// is a file cut within these microseconds whose very last block is written just then.
 #pragma once
 
 #include "backend/targets/medium.hpp"
@@ -32,19 +38,33 @@ class BlockMedium final : public Medium {
     [[nodiscard]] bool submit(MediumOp& op) noexcept override;
     void progressed(MediumOp& op, int result) noexcept override;
     void cancel(MediumOp& op) noexcept override;
-    bool refresh() noexcept override;
+    MediumNews refresh() noexcept override;
+    [[nodiscard]] std::string describe(MediumNews news) const override;
 
     /// Whether the host's page cache is bypassed.
     [[nodiscard]] bool direct() const noexcept { return direct_; }
 
   private:
     [[nodiscard]] bool queue(MediumOp& op) noexcept;
+    /// MediumError::none if all of limits().bytes are there.
+    [[nodiscard]] MediumError look() const noexcept;
+    [[nodiscard]] MediumError before_writing() noexcept;
+    [[nodiscard]] MediumError after_writing() noexcept;
+    [[nodiscard]] MediumError failure_of(const MediumOp& op, int error) const noexcept;
 
+    const std::string path_;
     UniqueFd fd_;
     MediumLimits limits_;
     bool direct_ = false;
     bool block_device_ = false;
+    bool deletion_told_ = false;
     Uring* uring_ = nullptr;
+    /// A look, and which of the io_uring's submissions or harvests it was for.
+    struct Look {
+        std::uint64_t turn = ~std::uint64_t{0};
+        MediumError found = MediumError::none;
+    };
+    Look before_, after_;
 };
 
 } // namespace pvscsi::backend

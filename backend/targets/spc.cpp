@@ -42,8 +42,8 @@ std::span<const CommandRow> EmulatedUnit::common_commands() noexcept {
 }
 
 Step EmulatedUnit::test_unit_ready(Request& request) noexcept {
-    if (resized())
-        return fail(request, condition::capacity_changed);
+    if (const scsi::Condition news = look_at_medium(); news != condition::none)
+        return fail(request, news);
     return Step::done;
 }
 

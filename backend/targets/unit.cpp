@@ -3,6 +3,7 @@
 #include "backend/targets/unit.hpp"
 
 #include "common/base/bytes.hpp"
+#include "common/base/log.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -10,6 +11,7 @@
 #include <cstring>
 #include <sys/mman.h>
 #include <system_error>
+#include <utility>
 
 namespace pvscsi::backend {
 
@@ -190,6 +192,51 @@ Step EmulatedUnit::answer(Request& request, std::span<const std::uint8_t> data,
                           std::size_t allocation_length) noexcept {
     request.outcome.data_in = std::as_bytes(data.first(std::min(data.size(), allocation_length)));
     return Step::done;
+}
+
+// --- the medium as a whole ----------------------------------------------------------------------
+
+Condition EmulatedUnit::look_at_medium() noexcept {
+    if (broken_)
+        return readiness_;
+    switch (const MediumNews news = medium_->refresh()) {
+    case MediumNews::none:
+        break;
+    case MediumNews::grown:
+        resized();
+        return condition::capacity_changed;
+    case MediumNews::deleted:
+        log::warning("target {}", medium_->describe(news));
+        if (on_warning)
+            on_warning(medium_->describe(news));
+        break;
+    case MediumNews::shrunk:
+    case MediumNews::gone:
+        break_down(news);
+        return readiness_;
+    }
+    return condition::none;
+}
+
+void EmulatedUnit::keep_house() noexcept {
+    // No command asked, so what is found waits for the next one.
+    if (look_at_medium() == condition::capacity_changed)
+        attention(condition::capacity_changed);
+}
+
+void EmulatedUnit::break_down(MediumNews why) noexcept {
+    if (std::exchange(broken_, true))
+        return;
+    readiness_ = why == MediumNews::gone ? condition::medium_not_present : condition::unit_failure;
+    const std::string reason = medium_->describe(why);
+    log::error("target {}", reason);
+    if (on_failure)
+        on_failure(reason);
+}
+
+Step EmulatedUnit::fail_for_good(Request& request, MediumNews why) noexcept {
+    break_down(why);
+    return fail(request, readiness_);
 }
 
 void EmulatedUnit::attention(const Condition& why) noexcept {

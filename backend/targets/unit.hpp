@@ -36,6 +36,7 @@ class EmulatedUnit : public Target {
     void drop(Request& request) noexcept final;
     void abort(Request& request) noexcept final;
     void reset(std::function<void(bool success)> done) noexcept final;
+    void keep_house() noexcept final;
     [[nodiscard]] std::uint8_t device_type() const noexcept final {
         return static_cast<std::uint8_t>(type_);
     }
@@ -70,8 +71,8 @@ class EmulatedUnit : public Target {
 
     // What differs between device types.
     [[nodiscard]] virtual bool removable() const noexcept { return false; }
-    /// Looks at the backing's size again. True if it has changed.
-    virtual bool resized() noexcept { return medium_->refresh(); }
+    /// limits().bytes is another one.
+    virtual void resized() noexcept {}
     [[nodiscard]] virtual std::uint8_t device_specific_parameter() const noexcept { return 0; }
     /// Version descriptor of the command set (SPC-5 table 148).
     [[nodiscard]] virtual std::uint16_t command_set_version() const noexcept = 0;
@@ -89,9 +90,18 @@ class EmulatedUnit : public Target {
     /// MODE SELECT has changed mode pages.
     virtual void mode_changed() noexcept {}
 
-    /// Why commands that need the medium fail; condition::none if they don't.
-    void set_readiness(const scsi::Condition& why) noexcept { readiness_ = why; }
+    /// Looks at the backing again. What the command that asks is to be answered with: the
+    /// capacity has changed, the unit has failed; condition::none if all is as it was.
+    scsi::Condition look_at_medium() noexcept;
+
+    /// Why commands that need the medium fail; condition::none if they don't. Of a unit that has
+    /// failed for good nothing but that.
+    void set_readiness(const scsi::Condition& why) noexcept {
+        if (!broken_)
+            readiness_ = why;
+    }
     [[nodiscard]] const scsi::Condition& readiness() const noexcept { return readiness_; }
+    [[nodiscard]] bool broken() const noexcept { return broken_; }
     /// Why commands that change the medium fail.
     void set_write_protection(const scsi::Condition& why) noexcept { write_protection_ = why; }
     [[nodiscard]] const scsi::Condition& write_protection() const noexcept {
@@ -146,6 +156,8 @@ class EmulatedUnit : public Target {
     Step start_checked(const CommandRow& row, Request& request) noexcept;
     void ended(Task& task) noexcept;
     void report_medium_error(Task& task) noexcept;
+    Step fail_for_good(Request& request, MediumNews why) noexcept;
+    void break_down(MediumNews why) noexcept;
     void release(Task& task) noexcept;
     void unpark() noexcept;
     void finish_reset() noexcept;
@@ -164,6 +176,7 @@ class EmulatedUnit : public Target {
     std::array<scsi::Condition, 4> attentions_{};
     unsigned attention_count_ = 0;
     scsi::Condition readiness_;
+    bool broken_ = false; ///< the medium is lost: nothing but a new opening helps
     scsi::Condition write_protection_;
 
     std::array<Task, task_count> tasks_;

@@ -106,8 +106,11 @@ void EmulatedUnit::report_medium_error(Task& task) noexcept {
     case MediumError::protect:
         fail(request, condition::write_protected);
         break;
+    case MediumError::shrunk:
+        fail_for_good(request, MediumNews::shrunk);
+        break;
     case MediumError::gone:
-        fail(request, condition::medium_not_present);
+        fail_for_good(request, MediumNews::gone);
         break;
     case MediumError::busy:
         request.outcome.status = scsi::Status::busy;

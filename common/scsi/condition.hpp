@@ -25,6 +25,7 @@ inline constexpr Condition start_required{SenseKey::not_ready, 0x04, 0x02};
 inline constexpr Condition unrecovered_read{SenseKey::medium_error, 0x11, 0x00};
 inline constexpr Condition write_error{SenseKey::medium_error, 0x0c, 0x00};
 inline constexpr Condition internal_failure{SenseKey::hardware_error, 0x44, 0x00};
+inline constexpr Condition unit_failure{SenseKey::hardware_error, 0x3e, 0x01};
 inline constexpr Condition parameter_list_length{SenseKey::illegal_request, 0x1a, 0x00};
 inline constexpr Condition invalid_opcode{SenseKey::illegal_request, 0x20, 0x00};
 inline constexpr Condition lba_out_of_range{SenseKey::illegal_request, 0x21, 0x00};

@@ -6,6 +6,7 @@
 #   guest NAME ENTRY...        creates a guest with these vscsi= entries
 #   as NAME COMMAND...         runs a command as that guest
 #   disk FILE SIZE             a sparse file
+#   loop FILE SIZE [OPTION...] the same as a block device, LOOP (losetup's options)
 #   node N                     /dev/pvscsi/0:0:0:N
 
 . "$E2E_PROJECT/tests/support/bed.sh"
@@ -13,6 +14,7 @@
 E2E_DIR=$(mktemp -d "${TMPDIR:-/tmp}/pvscsi-e2e.XXXXXX")
 cd "$E2E_DIR" || exit 1
 E2E_PIDS=()
+E2E_LOOPS=()
 
 fail() {
     echo "FAIL: $*" >&2
@@ -25,7 +27,7 @@ skip() {
 
 # Ends what the case left running, then the bed; a bed that does not end cleanly fails the case.
 e2e_end() {
-    local status=$? pid
+    local status=$? pid loop
     trap - EXIT
     set +e
     for pid in "${E2E_PIDS[@]}"; do
@@ -36,6 +38,9 @@ e2e_end() {
         echo "FAIL: the host or the daemon did not end cleanly" >&2
         status=1
     fi
+    for loop in "${E2E_LOOPS[@]}"; do
+        losetup --detach "$loop"
+    done
     if grep -aqE 'AddressSanitizer|ThreadSanitizer|LeakSanitizer|runtime error:' "$E2E_DIR"/bed/*.log 2>/dev/null; then
         echo "FAIL: a sanitizer found something in $E2E_DIR/bed" >&2
         [ "$status" -ne 0 ] || status=1
@@ -91,6 +96,12 @@ as() {
 disk() {
     truncate -s "$2" "$1"
     DISK=$(realpath "$1")
+}
+
+loop() {
+    disk "$1" "$2"
+    LOOP=$(losetup --find --show "${@:3}" "$DISK" 2>&1) || skip "no loop device: $LOOP"
+    E2E_LOOPS+=("$LOOP")
 }
 
 node() { echo "/dev/pvscsi/0:0:0:$1"; }

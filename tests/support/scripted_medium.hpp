@@ -38,13 +38,14 @@ class ScriptedMedium final : public backend::Medium {
             cancelled.push_back(&op);
     }
 
-    bool refresh() noexcept override {
+    backend::MediumNews refresh() noexcept override {
         if (!next_size)
-            return false;
+            return backend::MediumNews::none;
         limits_.bytes = *std::exchange(next_size, {});
         bytes.resize(limits_.bytes);
-        return true;
+        return backend::MediumNews::grown;
     }
+    [[nodiscard]] std::string describe(backend::MediumNews) const override { return "scripted"; }
 
     /// Ends the operation that waits longest.
     void release_one() {

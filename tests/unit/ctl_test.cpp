@@ -474,6 +474,7 @@ TEST_CASE("list joins both ends, the daemon's reasons and the domain's name") {
     bed.set(back + "/vscsi-devs/dev-1/state", "6");
     bed.set(back + "/vscsi-devs/dev-1/error", "in use\x1b[2J");
     bed.set("/local/domain/0/backend/vscsi/5/2/error", "ring-ref is \"x\"");
+    bed.set("/local/domain/0/backend/vscsi/5/2/vscsi-devs/dev-0/warning", "deleted\n");
     bed.set("/local/domain/0/backend/vscsi/5/2/state", "5");
 
     const auto rows = nlohmann::json::parse(list(bed.context, {"demo", true}));
@@ -487,12 +488,14 @@ TEST_CASE("list joins both ends, the daemon's reasons and the domain's name") {
                                     {"state", "connected"},
                                     {"name", "a"},
                                     {"mode", "rw"},
-                                    {"error", ""}});
+                                    {"error", ""},
+                                    {"warning", ""}});
     CHECK(rows[1]["state"] == "failed");
     CHECK(rows[1]["mode"] == "ro");
     CHECK(rows[1]["error"] == "in use\x1b[2J");
     CHECK(rows[2]["state"] == "closing");
     CHECK(rows[2]["error"] == "ring-ref is \"x\"");
+    CHECK(rows[2]["warning"] == "deleted\n");
 
     const std::string table = list(bed.context, {});
     CHECK(table == "DOMAIN  ID  VDEV     STATE      TARGET  MODE  NAME  PDEV\n"
@@ -500,7 +503,8 @@ TEST_CASE("list joins both ends, the daemon's reasons and the domain's name") {
                    "demo    5   0:0:0:1  failed     ram     ro    -     ram:2M\n"
                    "    0:0:0:1: in use\\x1b[2J\n"
                    "demo    5   2:0:0:0  closing    ram     rw    -     ram:3M\n"
-                   "    2:0:0:0: ring-ref is \"x\"\n");
+                   "    2:0:0:0: ring-ref is \"x\"\n"
+                   "    2:0:0:0: deleted\\x0a\n");
     CHECK(bed.failure([&] { list(bed.context, {"nobody", false}); }).code() == ExitCode::not_found);
 }
 

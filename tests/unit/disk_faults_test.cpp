@@ -36,10 +36,14 @@ const Bytes data(1024, 0x77);
 struct Bed {
     ScriptedMedium* medium;
     TargetHost host;
+    std::vector<std::string> failures;
     Bed() : Bed(std::make_unique<ScriptedMedium>(size)) {}
     explicit Bed(std::unique_ptr<ScriptedMedium> made)
         : medium(made.get()),
           host(std::make_unique<Disk>(UnitIdentity{"DISK", "serial", ""}, std::move(made), false)) {
+        host.target().on_failure = [this](const std::string& reason) {
+            failures.push_back(reason);
+        };
     }
 };
 
@@ -56,7 +60,6 @@ TEST_CASE("every error of the medium becomes the command's") {
     };
     const Row rows[] = {
         {read_2_at_5, {}, 1024, 0, MediumError::read, SenseKey::medium_error, 0x11, 0},
-        {read_2_at_5, {}, 1024, 0, MediumError::gone, SenseKey::not_ready, 0x3a, 0},
         {write_2_at_5, data, 0, 0, MediumError::write, SenseKey::medium_error, 0x0c, 0},
         {write_2_at_5, data, 0, 0, MediumError::no_space, SenseKey::data_protect, 0x27, 7},
         {write_2_at_5, data, 0, 0, MediumError::protect, SenseKey::data_protect, 0x27, 0},
@@ -86,7 +89,38 @@ TEST_CASE("every error of the medium becomes the command's") {
         auto& next = bed.host.send(read_2_at_5, {}, 1024);
         bed.medium->release_all();
         CHECK(next.answer().good());
+        CHECK(bed.failures.empty());
     }
+}
+
+TEST_CASE("a medium that is lost ends the unit, and somebody is told once") {
+    struct Row {
+        MediumError error;
+        SenseKey key;
+        unsigned asc, ascq;
+    };
+    const auto row = GENERATE(Row{MediumError::gone, SenseKey::not_ready, 0x3a, 0},
+                              Row{MediumError::shrunk, SenseKey::hardware_error, 0x3e, 1});
+    const bool at_once = GENERATE(true, false);
+    Bed bed;
+    bed.medium->at_once = at_once;
+    auto& others = bed.host.send(write_2_at_5, data);
+    bed.medium->error = row.error;
+    auto& flight = bed.host.send(read_2_at_5, {}, 1024);
+    if (!at_once)
+        bed.medium->good_first = 1; // the write
+    bed.medium->release_all();
+    CHECK(others.answer().good());
+    CHECK(flight.answer().is(row.key, row.asc, row.ascq));
+    REQUIRE(bed.failures.size() == 1);
+    CHECK(bed.failures[0] == "scripted");
+    const unsigned submitted = bed.medium->submitted;
+    for (const auto& cdb : {test_unit_ready, sync_cache, Bytes{0x1b, 0, 0, 0, 1, 0}})
+        CHECK(bed.host.none(cdb).is(row.key, row.asc, row.ascq));
+    CHECK(bed.host.in(read_2_at_5, 1024).is(row.key, row.asc, row.ascq));
+    CHECK(bed.host.out(write_2_at_5, data).is(row.key, row.asc, row.ascq));
+    CHECK(bed.medium->submitted == submitted); // what is lost is not asked again
+    CHECK(bed.failures.size() == 1);
 }
 
 TEST_CASE("a medium error names the first block that failed") {
