@@ -29,7 +29,8 @@ void forget(std::span<std::byte> bytes) noexcept {
 
 } // namespace
 
-RamMedium::RamMedium(std::uint64_t bytes) {
+RamMedium::RamMedium(std::uint64_t bytes, RamLedger& ledger) : ledger_(ledger) {
+    ledger_.check(bytes);
     void* at = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (at == MAP_FAILED)
@@ -39,12 +40,14 @@ RamMedium::RamMedium(std::uint64_t bytes) {
     // Not in core dumps: it is a guest's data, and as large as the disk.
     (void)::madvise(at, bytes, MADV_DONTDUMP);
     memory_ = {static_cast<std::byte*>(at), bytes};
+    ledger_.add(memory_);
     limits_.bytes = bytes;
     limits_.discard = true;
     limits_.discard_limit = discard_at_once;
 }
 
 RamMedium::~RamMedium() {
+    ledger_.remove(memory_);
     ::munmap(memory_.data(), memory_.size());
 }
 

@@ -2,14 +2,15 @@
 #pragma once
 
 #include "backend/targets/medium.hpp"
+#include "backend/targets/ram_ledger.hpp"
 
 namespace pvscsi::backend {
 
 /// Anonymous memory that takes up room only where something was written.
 class RamMedium final : public Medium {
   public:
-    /// Throws std::system_error.
-    explicit RamMedium(std::uint64_t bytes);
+    /// Throws std::system_error, or std::runtime_error if the host has no memory to fill it.
+    explicit RamMedium(std::uint64_t bytes, RamLedger& ledger = RamLedger::of_process());
     ~RamMedium() override;
 
     [[nodiscard]] const MediumLimits& limits() const noexcept override { return limits_; }
@@ -17,6 +18,7 @@ class RamMedium final : public Medium {
     [[nodiscard]] bool submit(MediumOp& op) noexcept override;
 
   private:
+    RamLedger& ledger_;
     MediumLimits limits_;
     std::span<std::byte> memory_;
 };
