@@ -2,6 +2,7 @@
 // mode.cpp and supported_opcodes.cpp.
 #include "backend/targets/unit.hpp"
 
+#include "backend/worker.hpp"
 #include "common/base/bytes.hpp"
 #include "common/base/log.hpp"
 
@@ -34,6 +35,7 @@ EmulatedUnit::EmulatedUnit(scsi::DeviceType type, UnitIdentity identity,
             by_opcode_[row.opcode()] = &row;
     for (Task& task : tasks_)
         task.unit = this;
+    self_ = std::make_shared<EmulatedUnit*>(this);
     // Untouched pages take no memory: most units never use it.
     void* at =
         ::mmap(nullptr, scratch_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -47,6 +49,7 @@ EmulatedUnit::~EmulatedUnit() {
 }
 
 void EmulatedUnit::attach(Worker& worker) {
+    context_ = &worker.context();
     medium_->attach(worker);
 }
 

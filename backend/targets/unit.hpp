@@ -16,6 +16,10 @@
 #include <string>
 #include <vector>
 
+namespace boost::asio {
+class io_context;
+}
+
 namespace pvscsi::backend {
 
 /// Who a unit says it is.
@@ -159,7 +163,11 @@ class EmulatedUnit : public Target {
     Step fail_for_good(Request& request, MediumNews why) noexcept;
     void break_down(MediumNews why) noexcept;
     void release(Task& task) noexcept;
+    void settle() noexcept;
+    void settle_soon() noexcept;
+    void end_stopped() noexcept;
     void unpark() noexcept;
+    void leave_line(unsigned place) noexcept;
     void finish_reset() noexcept;
     [[nodiscard]] bool at_work() const noexcept;
     Step standard_inquiry(Request& request, std::size_t allocation_length) noexcept;
@@ -186,6 +194,10 @@ class EmulatedUnit : public Target {
     Task* scratch_user_ = nullptr; ///< the one in that has the scratch memory
     std::array<Task*, task_count> parked_{};
     unsigned parked_count_ = 0;
+    bool settling_ = false; ///< settle() is about to be done in any case
+    bool settle_posted_ = false;
+    boost::asio::io_context* context_ = nullptr;
+    std::shared_ptr<EmulatedUnit*> self_; ///< what handlers hold, by a weak pointer
     std::span<std::byte> scratch_;
     std::vector<std::function<void(bool)>> reset_done_; ///< at most one for a slot of the ring
 };

@@ -1,6 +1,10 @@
 // Tasks: commands that take more than one step. Who runs, who waits, who is told to stop.
 #include "backend/targets/unit.hpp"
 
+#include "backend/worker.hpp"
+
+#include <boost/asio/post.hpp>
+
 #include <algorithm>
 #include <cassert>
 #include <utility>
@@ -70,6 +74,7 @@ Step EmulatedUnit::run(Task& task) noexcept {
 void EmulatedUnit::ended(Task& task) noexcept {
     Request& request = *task.request;
     task.in_medium = false;
+    settling_ = true;
     Step step = Step::done;
     if (task.error == MediumError::none) {
         step = run(task);
@@ -80,8 +85,7 @@ void EmulatedUnit::ended(Task& task) noexcept {
     assert(step != Step::need_data); // data-out comes before any operation
     if (step == Step::done)
         request.finish();
-    unpark();
-    finish_reset();
+    settle();
 }
 
 void EmulatedUnit::report_medium_error(Task& task) noexcept {
@@ -134,6 +138,30 @@ void EmulatedUnit::release(Task& task) noexcept {
     task.request->target_state = nullptr;
     task.request = nullptr;
     --busy_;
+    settle_soon();
+}
+
+/// What others wait for may have come: the room that a task held, the end of all of them.
+void EmulatedUnit::settle() noexcept {
+    settling_ = true;
+    end_stopped();
+    unpark();
+    settling_ = false;
+    finish_reset();
+}
+
+/// The same, from the worker's loop: where others must not be finished from inside a call.
+void EmulatedUnit::settle_soon() noexcept {
+    const bool somebody_waits = parked_count_ > 0 || !reset_done_.empty();
+    if (!somebody_waits || settling_ || std::exchange(settle_posted_, true))
+        return;
+    boost::asio::post(*context_, [weak = std::weak_ptr(self_)] {
+        const auto self = weak.lock();
+        if (!self)
+            return;
+        (*self)->settle_posted_ = false;
+        (*self)->settle();
+    });
 }
 
 Progress EmulatedUnit::fetch(Task& task, std::size_t size, Stage next,
@@ -218,6 +246,27 @@ bool EmulatedUnit::enter(Task& task) noexcept {
     return true;
 }
 
+void EmulatedUnit::leave_line(unsigned place) noexcept {
+    parked_[place]->parked = false;
+    std::shift_left(parked_.begin() + place, parked_.begin() + parked_count_, 1);
+    --parked_count_;
+}
+
+/// Those in the line that are to end early have nothing to wait for.
+void EmulatedUnit::end_stopped() noexcept {
+    for (unsigned place = 0; place < parked_count_;) {
+        Task& task = *parked_[place];
+        if (task.stop == scsi::HostCode::ok) {
+            ++place;
+            continue;
+        }
+        Request& request = *task.request;
+        leave_line(place);
+        run(task);
+        request.finish();
+    }
+}
+
 /// First come, first served: stops at the first one that still has to wait.
 void EmulatedUnit::unpark() noexcept {
     while (parked_count_ > 0) {
@@ -228,9 +277,7 @@ void EmulatedUnit::unpark() noexcept {
             step == Step::pending && !task.entered && task.request == &request;
         if (still_waiting)
             return;
-        task.parked = false;
-        std::shift_left(parked_.begin(), parked_.end(), 1);
-        --parked_count_;
+        leave_line(0);
         if (step == Step::done)
             request.finish();
     }
@@ -245,6 +292,7 @@ void EmulatedUnit::abort(Request& request) noexcept {
     task->stop = scsi::HostCode::abort;
     if (task->in_medium)
         medium_->cancel(*task);
+    settle_soon();
 }
 
 void EmulatedUnit::reset(std::function<void(bool success)> done) noexcept {
@@ -257,6 +305,7 @@ void EmulatedUnit::reset(std::function<void(bool success)> done) noexcept {
         if (task.in_medium)
             medium_->cancel(task);
     }
+    settle_soon();
     finish_reset();
 }
 

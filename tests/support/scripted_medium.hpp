@@ -23,6 +23,11 @@ class ScriptedMedium final : public backend::Medium {
 
     [[nodiscard]] bool submit(backend::MediumOp& op) noexcept override {
         ++submitted;
+        if (refuse_next > 0) {
+            --refuse_next;
+            op.error = backend::MediumError::busy;
+            return true;
+        }
         kinds.push_back(op.kind);
         durable.push_back(op.durable);
         if (at_once) {
@@ -65,6 +70,7 @@ class ScriptedMedium final : public backend::Medium {
     std::vector<std::byte> bytes;
     bool at_once = false;
     bool cancellable = true;
+    unsigned refuse_next = 0; ///< no room to queue so many, at once
     /// For the operation after `good_first` others.
     backend::MediumError error = backend::MediumError::none;
     unsigned good_first = 0;

@@ -224,6 +224,69 @@ TEST_CASE("an abort between two stages stops before the next") {
     CHECK(bed.medium->kinds == std::vector{Kind::read});
 }
 
+TEST_CASE("an abort of a command that waits for others does not wait with them") {
+    Bed bed;
+    for (int round = 0; round < 2; ++round) { // what was aborted leaves no trace
+        auto& atomic = bed.host.send(compare_and_write, Bytes(1024));
+        auto& first = bed.host.send(write_2_at_5, data);
+        auto& second = bed.host.send(write_2_at_5, Bytes(1024, 0x22));
+        auto& third = bed.host.send(write_2_at_5, Bytes(1024));
+        const unsigned submitted = bed.medium->submitted;
+        bed.host.target().abort(second.request());
+        CHECK_FALSE(second.ended()); // not from inside the call
+        bed.host.worker().context().poll();
+        CHECK(second.endings() == 1);
+        CHECK(second.answer().host == HostCode::abort);
+        CHECK_FALSE(first.ended());
+        // The first in the line as well, and the line moves on in its order.
+        bed.host.target().abort(first.request());
+        bed.host.worker().context().poll();
+        CHECK(first.answer().host == HostCode::abort);
+        CHECK(bed.medium->submitted == submitted);
+        bed.medium->release_all();
+        CHECK(atomic.answer().good());
+        CHECK(third.answer().good());
+        for (auto* flight : {&atomic, &first, &second, &third})
+            CHECK(flight->endings() == 1);
+        CHECK(bed.medium->bytes[5 * 512] == std::byte{0});
+    }
+    bool done = false;
+    bed.host.target().reset([&done](bool success) { done = success; });
+    CHECK(done);
+}
+
+TEST_CASE("what ends at once lets those go on that waited for it") {
+    Bed bed;
+    auto& writer = bed.host.send(write_2_at_5, data);
+    auto& atomic = bed.host.send(compare_and_write, data);
+    auto& after = bed.host.send(write_2_at_5, Bytes(1024, 0x22));
+    CHECK(bed.medium->held.size() == 1);
+    // The atomic one gets its turn, and no further.
+    bed.medium->refuse_next = 1;
+    bed.medium->release_one();
+    bed.host.worker().context().poll();
+    CHECK(writer.answer().good());
+    CHECK(atomic.answer().status == scsi::Status::busy);
+    CHECK(bed.medium->held.size() == 1);
+    bed.medium->release_all();
+    CHECK(after.answer().good());
+}
+
+TEST_CASE("a reset is not held up by commands that wait for others") {
+    Bed bed;
+    auto& atomic = bed.host.send(compare_and_write, Bytes(1024));
+    auto& parked = bed.host.send(write_2_at_5, data);
+    bool done = false;
+    bed.host.target().reset([&done](bool success) { done = success; });
+    bed.host.worker().context().poll();
+    CHECK(parked.answer().host == HostCode::reset);
+    CHECK_FALSE(atomic.ended());
+    CHECK_FALSE(done);
+    bed.medium->release_all();
+    CHECK(atomic.answer().host == HostCode::reset);
+    CHECK(done);
+}
+
 TEST_CASE("a reset ends everything, also what waits, and then says so") {
     Bed bed;
     auto& first = bed.host.send(compare_and_write, Bytes(1024));
