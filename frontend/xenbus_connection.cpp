@@ -27,29 +27,32 @@ constexpr std::chrono::seconds lived_well{1};
 } // namespace
 
 void XenbusFront::connect(TimePoint now) {
-    LinkNodes nodes;
     try {
-        nodes = handler_.open_link();
+        write_link(handler_.open_link());
     } catch (const std::exception&) {
         if (!ever_connected_)
             throw;
-        // Memory or grants are short: that may pass.
+        // Memory, grants or the store's patience are short: that may pass. A ring whose place is
+        // not in the store must not be offered, the backend would take the former one's.
         retry_at_ = deadline_ = now + timing_.backoff_max;
         return;
     }
-    check(hv::transact(*store_,
-                       [&](hv::StoreTxn txn) -> Result<void> {
-                           const std::pair<const char*, std::string> values[] = {
-                               {"/ring-ref", std::to_string(nodes.ring_ref.value())},
-                               {"/event-channel", std::to_string(nodes.port.value())},
-                               {"/protocol", abi_name}};
-                           for (const auto& [node, value] : values)
-                               if (auto done = store_->write(front_ + node, value, txn); !done)
-                                   return done;
-                           return {};
-                       }),
-          "writing the ring's place to " + front_);
     enter(Phase::connecting, State::initialised);
+}
+
+void XenbusFront::write_link(const LinkNodes& nodes) {
+    const std::pair<const char*, std::string> values[] = {
+        {"/ring-ref", std::to_string(nodes.ring_ref.value())},
+        {"/event-channel", std::to_string(nodes.port.value())},
+        {"/protocol", abi_name}};
+    const auto written = hv::transact(*store_, [&](hv::StoreTxn txn) -> Result<void> {
+        for (const auto& [node, value] : values)
+            if (auto done = store_->write(front_ + node, value, txn); !done)
+                return done;
+        return {};
+    });
+    if (!written)
+        throw std::system_error(written.error(), "writing the ring's place to " + front_);
 }
 
 void XenbusFront::connection_up(State backend, TimePoint now) {

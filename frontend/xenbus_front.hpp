@@ -80,7 +80,9 @@ class XenbusFront {
     /// Does what the store's state and the time ask for.
     void step(TimePoint now);
     /// When step() is to be called though nothing has changed.
-    [[nodiscard]] TimePoint wake_at() const noexcept { return deadline_; }
+    [[nodiscard]] TimePoint wake_at() const noexcept {
+        return store_lost_ ? TimePoint::max() : deadline_;
+    }
     /// Gives the connection up because the backend broke the protocol; connects anew later.
     void abandon(const std::string& reason, TimePoint now);
     /// Closes for good, waiting a bounded time for the backend. Throws nothing.
@@ -107,6 +109,7 @@ class XenbusFront {
 
     // xenbus_connection.cpp
     void connect(TimePoint now);
+    void write_link(const LinkNodes& nodes);
     void connection_up(State backend, TimePoint now);
     void connection_lost(const std::string& reason, TimePoint now);
     void device_gone(const std::string& reason);

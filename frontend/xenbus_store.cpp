@@ -63,7 +63,7 @@ void XenbusFront::check(const Result<void>& result, const std::string& what) {
     if (!ever_connected_)
         throw std::system_error(result.error(), what);
     // still_ours() finds out whether the device or the store is gone.
-    deadline_ = TimePoint::min();
+    deadline_ = TimePoint{}; // long ago, and it can be subtracted
 }
 
 } // namespace pvscsi::frontend

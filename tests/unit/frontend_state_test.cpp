@@ -2,6 +2,8 @@
 // and comes back.
 #include "tests/support/frontend_bed.hpp"
 
+#include <poll.h>
+
 #include <catch2/catch.hpp>
 
 using namespace pvscsi;
@@ -327,6 +329,27 @@ TEST_CASE("I/O goes on when the store is lost") {
     CHECK(session.connected());
 }
 
+TEST_CASE("a session that has lost both store and backend sleeps") {
+    FrontendBed bed;
+    Session& session = bed.open();
+    bed.backend.serving = false;
+    bed.host.store_error = EIO;
+    Outcome outcome;
+    ScsiCommand slow = command(test_unit_ready);
+    slow.timeout = std::chrono::milliseconds(1);
+    REQUIRE(session.submit(slow, outcome.handler()));
+    REQUIRE(bed.run_until([&] { return bed.count(Kind::failed) == 1; }));
+    CHECK(outcome.host == Host::time_out);
+    // Nothing is left that it could wait for, so nothing may wake it for ever.
+    pollfd sleeper{session.fd(), POLLIN, 0};
+    bool sleeps = false;
+    for (int i = 0; i < 20 && !sleeps; ++i) {
+        sleeps = session.prepare_to_sleep() && ::poll(&sleeper, 1, 30) == 0;
+        session.poll();
+    }
+    CHECK(sleeps);
+}
+
 TEST_CASE("reconnecting waits for memory that is short") {
     FrontendBed bed;
     bed.open();
@@ -334,6 +357,19 @@ TEST_CASE("reconnecting waits for memory that is short") {
     bed.backend.set_state(State::closed);
     REQUIRE(bed.run_until([&] { return bed.count(Kind::reconnected) == 1; }));
     CHECK(bed.host.shares_to_fail == 0);
+}
+
+TEST_CASE("a ring that the store did not take is not offered") {
+    FrontendBed bed;
+    bed.open();
+    constexpr int many = 1'000; // more than one attempt's
+    bed.host.commits_to_conflict = many;
+    bed.backend.set_state(State::closed);
+    REQUIRE(bed.run_until([&] { return bed.host.commits_to_conflict < many; }));
+    CHECK(bed.backend.front_state() == State::initialising);
+    CHECK(bed.backend.connections == 1);
+    bed.host.commits_to_conflict = 0;
+    REQUIRE(bed.run_until([&] { return bed.count(Kind::reconnected) == 1; }));
 }
 
 TEST_CASE("waiting ends when its time is over, and the descriptor tells of events") {
