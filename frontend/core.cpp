@@ -14,6 +14,7 @@ constexpr std::chrono::microseconds clock_too_often{50};
 constexpr std::chrono::microseconds clock_too_seldom{200};
 /// Bounced commands must have room for a few direct requests at least.
 constexpr std::size_t min_bounce_pages = 64;
+constexpr const char* gone_while_opening = "the vscsi device was removed while connecting to it";
 
 ring::Address wire_address(const xenbus::VirtualAddress& address) {
     return {address.channel, address.target, address.lun};
@@ -71,7 +72,7 @@ void Core::await_connection(std::chrono::milliseconds timeout) {
     const TimePoint end = time_after(Clock::now(), timeout);
     while (!up_) {
         if (xenbus_.phase() == XenbusFront::Phase::gone)
-            throw std::runtime_error("the vscsi device was removed while connecting to it");
+            throw std::runtime_error(gone_while_opening);
         const TimePoint now = Clock::now();
         if (now >= end)
             throw std::runtime_error("the backend did not connect in time: is pvscsid running in "
@@ -80,6 +81,13 @@ void Core::await_connection(std::chrono::milliseconds timeout) {
         take_wake_up(waiter_.wait(milliseconds_until(std::min(end, xenbus_.wake_at()), now)));
         control(true);
     }
+    opened_ = true;
+}
+
+void Core::connect_later() {
+    if (xenbus_.phase() == XenbusFront::Phase::gone)
+        throw std::runtime_error(gone_while_opening);
+    xenbus_.tolerate();
     opened_ = true;
 }
 

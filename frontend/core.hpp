@@ -23,6 +23,9 @@ class Core final : private FrontHandler {
 
     /// Waits until connected. Throws std::runtime_error when that does not come in time.
     void await_connection(std::chrono::milliseconds timeout);
+    /// Or does not: from now on nothing throws, and an Event tells of the connection. Throws as
+    /// above if the device is gone by now.
+    void connect_later();
 
     [[nodiscard]] bool connected() const noexcept { return up_; }
     [[nodiscard]] std::vector<Hctl> luns() const;

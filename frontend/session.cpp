@@ -20,7 +20,10 @@ std::unique_ptr<Session> Session::Impl::open(std::shared_ptr<hv::Hypervisor> hyp
                                              const SessionOptions& options,
                                              const frontend::Timing& timing) {
     std::unique_ptr<Impl> impl(new Impl{{std::move(hypervisor), options, timing}});
-    impl->core.await_connection(options.connect_timeout);
+    if (options.connect_later)
+        impl->core.connect_later();
+    else
+        impl->core.await_connection(options.connect_timeout);
     return std::unique_ptr<Session>(new Session(std::move(impl)));
 }
 

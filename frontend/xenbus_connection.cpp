@@ -30,7 +30,7 @@ void XenbusFront::connect(TimePoint now) {
     try {
         write_link(handler_.open_link());
     } catch (const std::exception&) {
-        if (!ever_connected_)
+        if (!tolerant_)
             throw;
         // Memory, grants or the store's patience are short: that may pass. A ring whose place is
         // not in the store must not be offered, the backend would take the former one's.
@@ -57,7 +57,7 @@ void XenbusFront::write_link(const LinkNodes& nodes) {
 
 void XenbusFront::connection_up(State backend, TimePoint now) {
     handler_.link_up(offered_segments());
-    ever_connected_ = true;
+    tolerant_ = true;
     connected_at_ = now;
     reconfiguring_ = false;
     add_luns();

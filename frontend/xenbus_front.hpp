@@ -77,6 +77,9 @@ class XenbusFront {
 
     /// Begins: connects, or first resets what a predecessor left.
     void start();
+    /// From now on nothing throws: an attempt that fails is followed by another one. So it is
+    /// anyway once there has been a connection.
+    void tolerate() noexcept { tolerant_ = true; }
     /// Does what the store's state and the time ask for.
     void step(TimePoint now);
     /// When step() is to be called though nothing has changed.
@@ -144,7 +147,7 @@ class XenbusFront {
     Phase phase_ = Phase::closed;
     State written_ = State::unknown; ///< what F/state holds
     bool reconfiguring_ = false;     ///< B=7 was seen, F=7 is not yet written
-    bool ever_connected_ = false;    ///< before that, errors are the caller's of open()
+    bool tolerant_ = false;          ///< before that, errors are the caller's of open()
     bool store_lost_ = false;
     TimePoint deadline_ = TimePoint::max(); ///< when to look again though nothing has changed
     TimePoint patience_ = TimePoint::max(); ///< end of the wait for commands in flight

@@ -60,7 +60,7 @@ void XenbusFront::write(const std::string& node, const std::string& value) {
 void XenbusFront::check(const Result<void>& result, const std::string& what) {
     if (result)
         return;
-    if (!ever_connected_)
+    if (!tolerant_)
         throw std::system_error(result.error(), what);
     // still_ours() finds out whether the device or the store is gone.
     deadline_ = TimePoint{}; // long ago, and it can be subtracted

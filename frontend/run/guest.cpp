@@ -40,13 +40,12 @@ DomId check_on_xen(const hv::HypervisorChoice& choice, const std::string& domain
     return self;
 }
 
-std::vector<std::uint32_t> list_devices(const hv::HypervisorChoice& choice) {
+std::vector<std::uint32_t> list_devices(const Guest& guest) {
     constexpr std::uint64_t most = std::numeric_limits<std::uint32_t>::max();
     std::vector<std::uint32_t> devices;
-    const auto store = hv::open_hypervisor(choice)->open_store();
-    const auto names = store->list(xenbus::frontend_root(choice.domain));
+    const auto names = open_store(guest)->list(xenbus::frontend_root(guest.id));
     if (!names && names.error() != std::errc::no_such_file_or_directory)
-        throw std::system_error(names.error(), xenbus::frontend_root(choice.domain));
+        throw std::system_error(names.error(), xenbus::frontend_root(guest.id));
     if (names)
         for (const std::string& name : *names)
             if (const auto number = xenbus::parse_number(name, most))
@@ -58,20 +57,26 @@ std::vector<std::uint32_t> list_devices(const hv::HypervisorChoice& choice) {
 } // namespace
 
 Guest find_guest(const std::string& host_option, const std::string& domain) {
-    hv::HypervisorChoice choice = hv::HypervisorChoice::from(host_option);
+    const hv::HypervisorChoice choice = hv::HypervisorChoice::from(host_option);
     Guest guest;
     guest.host_dir = choice.host_dir;
     guest.name = domain;
     guest.id =
         choice.host_dir.empty() ? check_on_xen(choice, domain) : find_on_host(choice, domain);
-    choice.domain = guest.id;
-    guest.devices = list_devices(choice);
+    guest.devices = list_devices(guest);
     if (guest.devices.empty())
         throw std::runtime_error(fmt::format(
             "domain '{}' has no SCSI devices: give it a vscsi= entry in its configuration, or "
             "use 'pvscsictl attach'",
             domain));
     return guest;
+}
+
+std::unique_ptr<hv::Store> open_store(const Guest& guest) {
+    hv::HypervisorChoice choice;
+    choice.host_dir = guest.host_dir;
+    choice.domain = guest.id;
+    return hv::open_hypervisor(choice)->open_store();
 }
 
 std::string instance_base(const Guest& guest) {

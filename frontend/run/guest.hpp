@@ -2,9 +2,10 @@
 // Errors: std::runtime_error with what to do, std::system_error.
 #pragma once
 
-#include "common/base/strong_id.hpp"
+#include "common/hypervisor/store.hpp"
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,9 @@ struct Guest {
 /// Looks `domain` up, on the embedded host in `host_option` (or $PVSCSI_HOST), else on Xen, where
 /// it can only be the domain we are in.
 Guest find_guest(const std::string& host_option, const std::string& domain);
+
+/// The store as that guest sees it.
+std::unique_ptr<hv::Store> open_store(const Guest& guest);
 
 /// Path of the server's socket and lock, less the ending.
 std::string instance_base(const Guest& guest);

@@ -3,6 +3,7 @@
 #include "frontend/run/guest.hpp"
 #include "frontend/run/instance.hpp"
 #include "frontend/run/server.hpp"
+#include "frontend/run/vhost_watch.hpp"
 
 #include <CLI/CLI.hpp>
 #include <csignal>
@@ -115,18 +116,24 @@ void print_nodes(const std::vector<std::string>& nodes) {
         fmt::print("{}\n", name);
 }
 
+SessionOptions session_options(const Guest& guest, std::uint32_t device) {
+    SessionOptions session;
+    session.host_dir = guest.host_dir;
+    if (!guest.host_dir.empty()) // on Xen it is the one that we are in, and cannot be chosen
+        session.domain = std::to_string(guest.id.value());
+    session.device = device;
+    return session;
+}
+
 /// Connects all vhosts; one that cannot be does not keep the others from working.
 void open_vhosts(Server& server, const Guest& guest, const Options& options) {
     unsigned connected = 0;
     std::string reason;
     for (const std::uint32_t device : guest.devices) {
-        SessionOptions session;
-        session.host_dir = guest.host_dir;
-        session.domain = std::to_string(guest.id.value());
-        session.device = device;
+        SessionOptions session = session_options(guest, device);
         session.connect_timeout = std::chrono::seconds(options.connect_seconds);
         try {
-            server.add_vhost(open_transport(session));
+            server.add_vhost(device, open_transport(session));
             ++connected;
         } catch (const std::exception& error) {
             reason = fmt::format("vhost {}: {}", device, error.what());
@@ -161,6 +168,11 @@ Child run_as_owner(const Options& options, const Guest& guest, const Instance& i
     Loop loop;
     Server server(loop, instance.socket_path, std::chrono::seconds(options.patience_seconds));
     open_vhosts(server, guest, options);
+    const VhostWatch watch(loop, server, open_store(guest), guest.id, [&](std::uint32_t device) {
+        SessionOptions session = session_options(guest, device);
+        session.connect_later = true;
+        return open_transport(session);
+    });
     const Signals signals;
     Child child(options.command, environment_of(instance, node_names(server)));
     loop.watch(signals.fd(), [&] { child.handle(signals); });

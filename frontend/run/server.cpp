@@ -39,12 +39,18 @@ void Server::stop_listening() noexcept {
     unlink(path_.c_str());
 }
 
-void Server::add_vhost(std::unique_ptr<Transport> transport) {
-    Vhost& vhost = vhosts_.emplace_back(std::move(transport), patience_);
+void Server::add_vhost(std::uint32_t number, std::unique_ptr<Transport> transport) {
+    Vhost& vhost = vhosts_.emplace_back(number, std::move(transport), patience_);
     vhost.transport().on_event([this, &vhost](const Event& event) { on_event(vhost, event); });
     // Nothing to do when it is readable: every turn of the loop pumps all vhosts.
     loop_.watch(vhost.transport().fd(), [] {});
     resync(vhost);
+}
+
+bool Server::has_vhost(std::uint32_t number) const noexcept {
+    return std::ranges::any_of(vhosts_, [number](const Vhost& vhost) {
+        return vhost.number() == number && !vhost.closed();
+    });
 }
 
 void Server::accept_one() {
@@ -217,6 +223,9 @@ void Server::on_event(Vhost& vhost, const Event& event) {
     case Event::Kind::closed:
         for (const Hctl& address : nodes_.addresses_of(vhost))
             remove_node(vhost, address);
+        vhost.close();
+        if (on_closed_)
+            on_closed_();
         break;
     case Event::Kind::disconnected:
     case Event::Kind::failed:
@@ -238,6 +247,18 @@ void Server::hang_up_detached() noexcept {
     }
 }
 
+/// Lets go of vhosts that are closed for good once no program has a file of theirs.
+void Server::forget_closed() noexcept {
+    std::erase_if(vhosts_, [this](const Vhost& vhost) {
+        const bool used = std::ranges::any_of(
+            connections_, [&](const Connection& other) { return other.vhost == &vhost; });
+        if (!vhost.closed() || used)
+            return false;
+        loop_.unwatch(vhost.transport().fd());
+        return true;
+    });
+}
+
 std::chrono::milliseconds Server::sleep_time() const noexcept {
     std::chrono::milliseconds time{-1};
     const auto now = Clock::now();
@@ -254,6 +275,7 @@ void Server::run_once() {
     for (Vhost& vhost : vhosts_)
         vhost.pump();
     hang_up_detached();
+    forget_closed();
     bool idle = true;
     for (Vhost& vhost : vhosts_)
         idle = vhost.prepare_to_sleep() && idle;

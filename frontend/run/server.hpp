@@ -25,7 +25,11 @@ class Server {
     Server& operator=(const Server&) = delete;
     ~Server();
 
-    void add_vhost(std::unique_ptr<Transport> transport);
+    void add_vhost(std::uint32_t number, std::unique_ptr<Transport> transport);
+    /// There is a vhost of that number, and it is not closed for good.
+    [[nodiscard]] bool has_vhost(std::uint32_t number) const noexcept;
+    /// Called when a vhost is closed for good.
+    void on_closed(std::function<void()> handler) { on_closed_ = std::move(handler); }
     /// Addresses of the nodes, in order.
     [[nodiscard]] std::vector<Hctl> nodes() const { return nodes_.addresses(); }
     /// Other pvscsi-runs that live on this one.
@@ -61,12 +65,14 @@ class Server {
     void remove_node(Vhost& vhost, const Hctl& address);
     void resync(Vhost& vhost);
     void hang_up_detached() noexcept;
+    void forget_closed() noexcept;
     [[nodiscard]] std::chrono::milliseconds sleep_time() const noexcept;
 
     Loop& loop_;
     std::string path_;
     std::chrono::milliseconds patience_;
     UniqueFd listener_;
+    std::function<void()> on_closed_;
     std::list<Vhost> vhosts_;
     NodeTable nodes_;
     Connections connections_;

@@ -31,7 +31,8 @@ class Transport {
     virtual void on_event(std::function<void(const Event&)> handler) = 0;
 };
 
-/// Connects; blocks until the backend is there or the options' time is over.
+/// Session::open(): blocks until the backend is there or the options' time is over, unless they
+/// say `connect_later`.
 std::unique_ptr<Transport> open_transport(const SessionOptions& options);
 
 } // namespace pvscsi::run

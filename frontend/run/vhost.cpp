@@ -32,8 +32,9 @@ void end_with_host(OpenFile& file, unsigned slot, Host host) noexcept {
 
 } // namespace
 
-Vhost::Vhost(std::unique_ptr<Transport> transport, std::chrono::milliseconds patience)
-    : transport_(std::move(transport)), patience_(patience) {}
+Vhost::Vhost(std::uint32_t number, std::unique_ptr<Transport> transport,
+             std::chrono::milliseconds patience)
+    : number_(number), transport_(std::move(transport)), patience_(patience) {}
 
 void Vhost::start(const std::shared_ptr<OpenFile>& file, unsigned slot) noexcept {
     const auto now = Clock::now();

@@ -14,8 +14,15 @@ namespace pvscsi::run {
 
 class Vhost {
   public:
-    /// `patience`: how long a command waits for a backend that is away, at most.
-    Vhost(std::unique_ptr<Transport> transport, std::chrono::milliseconds patience);
+    /// `number` is its N of `device/vscsi/N`; `patience`: how long a command waits for a backend
+    /// that is away, at most.
+    Vhost(std::uint32_t number, std::unique_ptr<Transport> transport,
+          std::chrono::milliseconds patience);
+
+    [[nodiscard]] std::uint32_t number() const noexcept { return number_; }
+    /// The device is gone for good.
+    void close() noexcept { closed_ = true; }
+    [[nodiscard]] bool closed() const noexcept { return closed_; }
 
     Transport& transport() noexcept { return *transport_; }
     [[nodiscard]] const Transport& transport() const noexcept { return *transport_; }
@@ -45,6 +52,8 @@ class Vhost {
     bool submit(const Waiting& waiting);
     void reset(const Waiting& waiting);
 
+    std::uint32_t number_;
+    bool closed_ = false;
     std::unique_ptr<Transport> transport_;
     std::chrono::milliseconds patience_;
     std::deque<Waiting> queue_;

@@ -20,6 +20,20 @@ FakeTransport::FakeTransport(std::vector<Hctl> luns)
         memory_[address].resize(memory_size);
 }
 
+FakeTransport::~FakeTransport() {
+    if (destroyed_)
+        destroyed_();
+}
+
+void FakeTransport::close() {
+    {
+        const std::lock_guard lock(mutex_);
+        connected_ = false;
+        events_.push_back({Event::Kind::closed, {}, "closed by the test"});
+    }
+    wake();
+}
+
 void FakeTransport::wake() const {
     eventfd_write(wake_.get(), 1);
 }

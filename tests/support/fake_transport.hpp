@@ -26,12 +26,17 @@ inline constexpr std::size_t fake_max_transfer = 512 * 1024;
 class FakeTransport final : public run::Transport {
   public:
     explicit FakeTransport(std::vector<Hctl> luns);
+    ~FakeTransport() override;
 
     // For the test.
     void release(unsigned count = 16);
     void set_connected(bool connected);
     void remove_lun(const Hctl& address);
     void add_lun(const Hctl& address);
+    /// The device is gone for good.
+    void close();
+    /// Called by the destructor.
+    void on_destroyed(std::function<void()> handler) { destroyed_ = std::move(handler); }
     void wait_until_held(unsigned count);
     [[nodiscard]] unsigned resets() const;
 
@@ -68,6 +73,7 @@ class FakeTransport final : public run::Transport {
     unsigned resets_ = 0;
     bool connected_ = true;
     std::function<void(const Event&)> event_;
+    std::function<void()> destroyed_;
 };
 
 } // namespace pvscsi::test

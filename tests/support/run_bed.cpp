@@ -35,7 +35,7 @@ RunBed::RunBed(std::chrono::milliseconds patience, const std::vector<Hctl>& othe
 FakeTransport* RunBed::add_vhost(const std::vector<Hctl>& luns) {
     auto transport = std::make_unique<FakeTransport>(luns);
     FakeTransport* device = transport.get();
-    server_.add_vhost(std::move(transport));
+    server_.add_vhost(luns.front().host, std::move(transport));
     return device;
 }
 

@@ -48,6 +48,29 @@ TEST_CASE("a backend that comes late finds the ring ready") {
     CHECK(bed.open().connected());
 }
 
+TEST_CASE("a session opened without waiting connects when the backend comes") {
+    FrontendBed bed;
+    bed.options.connect_later = true;
+    bed.backend.alive = false;
+    Session& session = bed.open();
+    CHECK_FALSE(session.connected());
+    CHECK(session.luns().empty());
+    Outcome outcome;
+    CHECK(session.submit(command(test_unit_ready), outcome.handler()).error ==
+          SubmitError::not_connected);
+    // What goes wrong before the first connection is tried again, and thrown by nothing.
+    bed.host.shares_to_fail = 1;
+    bed.backend.set_state(State::closed);
+    REQUIRE(bed.run_until([&] { return bed.backend.front_state() == State::initialising; }));
+    bed.backend.alive = true;
+    bed.backend.set_state(State::init_wait);
+    REQUIRE(bed.run_until([&] { return bed.count(Kind::reconnected) == 1; }));
+    CHECK(bed.host.shares_to_fail == 0);
+    CHECK(session.luns().size() == 1);
+    REQUIRE(session.submit(command(test_unit_ready), outcome.handler()));
+    REQUIRE(bed.run_until([&] { return outcome.calls == 1; }));
+}
+
 TEST_CASE("what a dead predecessor left is reset first") {
     FrontendBed bed;
     const auto [front, back] = GENERATE(table<const char*, const char*>({{"3", "4"},

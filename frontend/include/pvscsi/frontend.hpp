@@ -133,9 +133,9 @@ struct Event {
         lun_added,
         lun_removed,
         disconnected, ///< the backend is gone; commands in flight have been completed
-        reconnected,
-        failed, ///< the backend broke the protocol; the session reconnects if it can
-        closed, ///< the device was removed for good
+        reconnected,  ///< commands are taken again
+        failed,       ///< the backend broke the protocol; the session reconnects if it can
+        closed,       ///< the device was removed for good
     };
     Kind kind;
     Hctl address;       ///< of lun_added and lun_removed
@@ -151,6 +151,9 @@ struct SessionOptions {
     std::uint32_t device = 0;
     /// How long opening waits for the backend.
     std::chrono::milliseconds connect_timeout{30'000};
+    /// Opening does not wait: if the session is not connected() then, Event::reconnected tells
+    /// when the backend has come.
+    bool connect_later = false;
     /// Granted memory for data outside of Buffers, bytes. On Xen gntalloc's limit counts.
     std::size_t bounce_memory = 4u << 20;
 };
