@@ -94,7 +94,7 @@ std::string create(Context& context, const std::string& path) {
                                   name, taken->id.value()));
     if (plan.luns == 0)
         context.warn(path + ": there is no vscsi= entry; the domain has no LUN");
-    const DomId guest = context.domains.create(name, path).id;
+    const DomId guest = context.domains.create(name, path, plan.file.uuid).id;
     try {
         const auto vhosts = write_vhosts(context, guest, plan);
         wait_for_daemon(context, vhosts, Warn::errors);

@@ -28,8 +28,10 @@ class Domains {
     virtual std::optional<DomainInfo> find(const std::string& name) = 0;
     virtual std::vector<DomainInfo> list() = 0;
     /// Makes the domain that the xl file `config` describes under `name`, paused: its vscsi
-    /// nodes can be written before it runs. Throws if the name is taken.
-    virtual DomainInfo create(const std::string& name, const std::string& config) = 0;
+    /// nodes can be written before it runs. `uuid` is what the file says; empty: a random one.
+    /// Throws if the name or the UUID is taken.
+    virtual DomainInfo create(const std::string& name, const std::string& config,
+                              const std::string& uuid) = 0;
     /// Lets a created domain run.
     virtual void unpause(DomId domain) = 0;
     /// Ends a domain at once. Its store nodes below /local/domain go with it.

@@ -17,7 +17,7 @@ constexpr std::size_t shared_pages = 512;
 
 struct Ends {
     test::EmbeddedHost host;
-    DomId guest_id = host.domains()->create("guest", "").id;
+    DomId guest_id = host.domains()->create("guest", "", "").id;
     std::unique_ptr<Hypervisor> guest = host.open(guest_id);
     std::unique_ptr<Hypervisor> backend = host.open();
     std::unique_ptr<GrantSharer> sharer = guest->open_grant_sharer();

@@ -26,8 +26,8 @@ Bed::Bed() : stranger_(nobody) {
         return;
     host_.emplace();
     const auto domains = host_->domains();
-    guest_ = domains->create("guest", "").id;
-    stranger_ = domains->create("stranger", "").id;
+    guest_ = domains->create("guest", "", "").id;
+    stranger_ = domains->create("stranger", "", "").id;
 }
 
 std::unique_ptr<hv::Hypervisor> Bed::open(DomId domain) const {

@@ -25,7 +25,7 @@ std::string node(DomId domain, const std::string& name) {
 TEST_CASE("D1 a domain is found until it is destroyed") {
     EmbeddedHost host;
     const auto domains = host.domains();
-    const DomainInfo demo = domains->create("demo", "");
+    const DomainInfo demo = domains->create("demo", "", "");
     CHECK(demo.name == "demo");
     CHECK(demo.id != DomId{0});
     REQUIRE(domains->find("demo"));
@@ -53,14 +53,14 @@ TEST_CASE("D1 a domain is found until it is destroyed") {
 TEST_CASE("D2 domain names are unique and plain") {
     EmbeddedHost host;
     const auto domains = host.domains();
-    (void)domains->create("web-1.example_a+b", "");
-    CHECK_THROWS_WITH(domains->create("web-1.example_a+b", ""), Catch::Contains("taken"));
-    CHECK_THROWS_WITH(domains->create("Domain-0", ""), Catch::Contains("taken"));
+    (void)domains->create("web-1.example_a+b", "", "");
+    CHECK_THROWS_WITH(domains->create("web-1.example_a+b", "", ""), Catch::Contains("taken"));
+    CHECK_THROWS_WITH(domains->create("Domain-0", "", ""), Catch::Contains("taken"));
     for (const std::string& name : {std::string(), std::string("17"), std::string("a/b"),
                                     std::string("a b"), std::string("a\nb"), std::string(129, 'x'),
                                     std::string("\xc3\xa4"), std::string("a\0b", 3)})
-        CHECK_THROWS_WITH(domains->create(name, ""), Catch::Contains("a name has"));
-    CHECK_NOTHROW(domains->create(std::string(128, 'x'), ""));
+        CHECK_THROWS_WITH(domains->create(name, "", ""), Catch::Contains("a name has"));
+    CHECK_NOTHROW(domains->create(std::string(128, 'x'), "", ""));
 }
 
 TEST_CASE("D3 ids are not used again at once") {
@@ -68,7 +68,7 @@ TEST_CASE("D3 ids are not used again at once") {
     const auto domains = host.domains();
     DomId last{0};
     for (int i = 0; i < 20; ++i) {
-        const DomainInfo domain = domains->create("again", "");
+        const DomainInfo domain = domains->create("again", "", "");
         CHECK(domain.id > last);
         last = domain.id;
         domains->destroy(domain.id);
@@ -78,7 +78,7 @@ TEST_CASE("D3 ids are not used again at once") {
 TEST_CASE("D4 a domain outlives its programs") {
     EmbeddedHost host;
     const auto domains = host.domains();
-    const DomId guest = domains->create("guest", "").id;
+    const DomId guest = domains->create("guest", "", "").id;
     const auto program = [&](Talk& talk) {
         const auto hypervisor = host.open(guest);
         const bool wrote = hypervisor->open_store()->write("data/left", "behind").has_value();
@@ -100,7 +100,7 @@ TEST_CASE("D5 a domain's nodes come and go with it") {
     const auto domains = host.domains();
     const auto store = host.open()->open_store();
     REQUIRE(store->watch("@releaseDomain", "gone"));
-    const DomId guest = domains->create("guest", "").id;
+    const DomId guest = domains->create("guest", "", "").id;
     CHECK(store->domain_exists(guest));
     CHECK(store->read(node(guest, "/name")).value() == "guest");
     CHECK(store->read(node(guest, "/domid")).value() == std::to_string(guest.value()));
@@ -136,10 +136,35 @@ TEST_CASE("D5 a domain's nodes come and go with it") {
     CHECK(store->read(vm).error() == std::errc::no_such_file_or_directory);
 }
 
+TEST_CASE("D5 a domain has the UUID it is given, or a random one") {
+    EmbeddedHost host;
+    const auto domains = host.domains();
+    const auto store = host.open()->open_store();
+    const auto vm_of = [&](DomId guest) { return store->read(node(guest, "/vm")).value(); };
+    const std::string uuid = "4A2b91d4-9bf9-4a26-8d3c-0f9c0bb1f8aE";
+    const std::string path = "/vm/4a2b91d4-9bf9-4a26-8d3c-0f9c0bb1f8ae";
+    const DomId first = domains->create("first", "", uuid).id;
+    CHECK(vm_of(first) == path);
+    CHECK(store->read(path + "/uuid").value() == path.substr(4));
+    CHECK(store->read(path + "/name").value() == "first");
+    CHECK_THROWS_WITH(domains->create("second", "", path.substr(4)),
+                      Catch::Contains("another domain has the UUID"));
+    domains->destroy(first);
+    CHECK_FALSE(store->read(path));
+    CHECK(vm_of(domains->create("second", "", uuid).id) == path);
+    CHECK(vm_of(domains->create("third", "", "").id) != vm_of(domains->create("4th", "", "").id));
+    for (const std::string wrong :
+         {"x", "4a2b91d4-9bf9-4a26-8d3c-0f9c0bb1f8a", "4a2b91d4-9bf9-4a26-8d3c-0f9c0bb1f8aee",
+          "4a2b91d4-9bf9-4a26-8d3c-0f9c0bb1f8ag", "4a2b91d4/9bf9-4a26-8d3c-0f9c0bb1f8ae"})
+        CHECK_THROWS_WITH(domains->create("fifth", "", wrong),
+                          Catch::Contains("a UUID has 8-4-4-4-12"));
+    CHECK_FALSE(domains->find("fifth"));
+}
+
 TEST_CASE("D6 destroying a domain ends its programs' connections") {
     EmbeddedHost host;
     const auto domains = host.domains();
-    const DomId guest = domains->create("guest", "").id;
+    const DomId guest = domains->create("guest", "", "").id;
     const auto inside = host.open(guest);
     const auto store = inside->open_store();
     const auto sharer = inside->open_grant_sharer();
@@ -154,13 +179,13 @@ TEST_CASE("D6 destroying a domain ends its programs' connections") {
     (*channel)->notify();
     CHECK_FALSE(host.open()->bind_interdomain(guest, (*channel)->port()));
     // An id that comes later is another domain.
-    const DomId next = domains->create("guest", "").id;
+    const DomId next = domains->create("guest", "", "").id;
     CHECK(next != guest);
 }
 
 TEST_CASE("D7 only dom0 rules over domains") {
     EmbeddedHost host;
-    const DomId guest = host.domains()->create("guest", "").id;
+    const DomId guest = host.domains()->create("guest", "", "").id;
     const auto as_guest = [&] {
         // A guest's own socket in the place of dom0's.
         return open_domains({host.dir() + "/dom/" + std::to_string(guest.value()), DomId{0}});
@@ -173,7 +198,7 @@ TEST_CASE("D7 only dom0 rules over domains") {
         }
         return false;
     };
-    CHECK(not_allowed([&] { (void)as_guest->create("other", ""); }));
+    CHECK(not_allowed([&] { (void)as_guest->create("other", "", ""); }));
     CHECK(not_allowed([&] { as_guest->destroy(guest); }));
     CHECK(not_allowed([&] { (void)as_guest->list(); }));
     CHECK(not_allowed([&] { (void)as_guest->find("guest"); }));

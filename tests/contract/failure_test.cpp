@@ -35,7 +35,7 @@ E error_of(const Expected<T, E>& result) {
 struct Connected {
     EmbeddedHost host;
     std::unique_ptr<Domains> domains = host.domains();
-    DomId guest_id = domains->create("guest", "").id;
+    DomId guest_id = domains->create("guest", "", "").id;
     std::unique_ptr<Hypervisor> guest = host.open(guest_id);
     std::unique_ptr<Hypervisor> backend = host.open();
     std::unique_ptr<GrantSharer> sharer = guest->open_grant_sharer();
@@ -227,13 +227,13 @@ TEST_CASE("F3 a broker without descriptors") {
     const rlimit none{static_cast<rlim_t>(first_free), wide.rlim_max};
     REQUIRE(::prlimit(c.host.pid(), RLIMIT_NOFILE, &none, nullptr) == 0);
     CHECK(error_of(c.mapper->map(c.shared->refs(), Access::read_only)) == GrantStatus::unavailable);
-    CHECK_THROWS_AS(c.domains->create("more", ""), std::system_error);
+    CHECK_THROWS_AS(c.domains->create("more", "", ""), std::system_error);
     CHECK(settles(c.host.pid(), before));
     CHECK_FALSE(std::filesystem::exists(c.host.dir() + "/dom/2"));
 
     REQUIRE(::prlimit(c.host.pid(), RLIMIT_NOFILE, &wide, nullptr) == 0);
     CHECK(c.guest->alloc_unbound(DomId{0}));
-    CHECK_NOTHROW(c.domains->create("more", ""));
+    CHECK_NOTHROW(c.domains->create("more", "", ""));
     c.mapped.reset();
     CHECK(c.shared->end_access() == GrantStatus::ok);
 }
@@ -258,7 +258,7 @@ TEST_CASE("F3 a client that comes while the broker is full is served later") {
 
 TEST_CASE("F3 everything that a killed program held is released") {
     EmbeddedHost host;
-    const DomId guest = host.domains()->create("guest", "").id;
+    const DomId guest = host.domains()->create("guest", "", "").id;
     const auto before = settled_descriptors(host.pid());
     for (int round = 0; round < 5; ++round) {
         Child program([&](Talk& talk) {

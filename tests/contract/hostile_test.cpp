@@ -30,7 +30,7 @@ namespace {
 /// A guest that has a connection and its memory, but no library that behaves.
 struct Hostile {
     EmbeddedHost host;
-    DomId guest_id = host.domains()->create("guest", "").id;
+    DomId guest_id = host.domains()->create("guest", "", "").id;
     BrokerConnection raw{broker_socket(host.dir(), guest_id)};
     std::unique_ptr<Hypervisor> backend = host.open();
     std::unique_ptr<GrantMapper> mapper = backend->open_grant_mapper(guest_id);
@@ -246,7 +246,7 @@ TEST_CASE("E10 a peer that abuses a channel") {
         }
     }
     // Another guest's channel has not noticed.
-    const DomId other_id = h.host.domains()->create("other", "").id;
+    const DomId other_id = h.host.domains()->create("other", "", "").id;
     const auto other = h.host.open(other_id);
     const auto front = std::move(other->alloc_unbound(DomId{0}).value());
     const auto good = std::move(h.backend->bind_interdomain(other_id, front->port()).value());
@@ -319,7 +319,7 @@ TEST_CASE("a guest with too many connections and ports") {
     }
     CHECK(ports == 1024);
     // Others have theirs.
-    const DomId other = h.host.domains()->create("other", "").id;
+    const DomId other = h.host.domains()->create("other", "", "").id;
     CHECK(h.host.open(other)->alloc_unbound(DomId{0}));
 }
 
@@ -336,7 +336,7 @@ TEST_CASE("64 guests at once") {
     };
     std::vector<Guest> guests;
     for (int i = 0; i < 64; ++i) {
-        const DomId id = domains->create("guest-" + std::to_string(i), "").id;
+        const DomId id = domains->create("guest-" + std::to_string(i), "", "").id;
         Guest guest;
         guest.hypervisor = host.open(id);
         guest.shared = std::move(

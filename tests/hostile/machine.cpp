@@ -41,7 +41,7 @@ Machine::Machine(const std::string& host_dir)
 Vhost Machine::add_guest(const std::string& name, const std::vector<std::string>& pdevs) {
     Vhost vhost;
     vhost.name = name;
-    vhost.guest = domains_->create(name, "").id;
+    vhost.guest = domains_->create(name, "", "").id;
     vhost.backend = xenbus::backend_path(dom0_->self(), vhost.guest, vhost.device);
     vhost.frontend = xenbus::frontend_path(vhost.guest, vhost.device);
     write_nodes(vhost, pdevs);

@@ -20,7 +20,9 @@ std::vector<hv::DomainInfo> FakeDomains::list() {
     return all;
 }
 
-hv::DomainInfo FakeDomains::create(const std::string& name, const std::string& /*config*/) {
+hv::DomainInfo FakeDomains::create(const std::string& name, const std::string& /*config*/,
+                                   const std::string& uuid) {
+    last_uuid = uuid;
     const DomId id{next++};
     host_.add_guest(id);
     domains_[id] = name;

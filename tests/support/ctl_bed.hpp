@@ -19,11 +19,13 @@ class FakeDomains final : public hv::Domains {
 
     std::optional<hv::DomainInfo> find(const std::string& name) override;
     std::vector<hv::DomainInfo> list() override;
-    hv::DomainInfo create(const std::string& name, const std::string& config) override;
+    hv::DomainInfo create(const std::string& name, const std::string& config,
+                          const std::string& uuid) override;
     void unpause(DomId domain) override { running.push_back(domain); }
     void destroy(DomId domain) override;
 
     std::vector<DomId> running;
+    std::string last_uuid; ///< that create() was given
     std::uint16_t next = 5;
 
   private:

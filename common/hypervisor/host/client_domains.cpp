@@ -14,6 +14,14 @@ bool all_digits(const std::string& text) {
     return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
 }
 
+/// As the store has it.
+std::string in_lower_case(std::string text) {
+    for (char& c : text)
+        if (c >= 'A' && c <= 'Z')
+            c = static_cast<char>(c - 'A' + 'a');
+    return text;
+}
+
 std::string text_of(const BrokerConnection::Received& received) {
     return {reinterpret_cast<const char*>(received.body.data()), received.body.size()};
 }
@@ -67,9 +75,16 @@ std::vector<DomainInfo> HostDomains::list() {
     return domains;
 }
 
-DomainInfo HostDomains::create(const std::string& name, const std::string& /*config*/) {
+DomainInfo HostDomains::create(const std::string& name, const std::string& /*config*/,
+                               const std::string& uuid) {
     const std::string what = "cannot create the domain " + log::escaped(name);
-    const auto received = ask({.op = Op::create_domain}, name, what);
+    const auto received =
+        ask({.op = Op::create_domain, .number = static_cast<std::uint32_t>(uuid.size())},
+            name + in_lower_case(uuid), what);
+    if (received.reply.error == EBADMSG)
+        fail(EINVAL, what + ": a UUID has 8-4-4-4-12 hexadecimal digits");
+    if (received.reply.error == ENOTUNIQ)
+        fail(EEXIST, what + ": another domain has the UUID " + log::escaped(uuid));
     if (received.reply.error == EINVAL)
         fail(EINVAL, what + ": a name has letters, digits and any of -_.+:, at most 128 of them, "
                             "and is not a number");

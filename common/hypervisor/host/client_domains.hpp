@@ -12,8 +12,9 @@ class HostDomains final : public Domains {
 
     std::optional<DomainInfo> find(const std::string& name) override;
     std::vector<DomainInfo> list() override;
-    /// There is nothing to boot, so `config` has nothing that counts here.
-    DomainInfo create(const std::string& name, const std::string& config) override;
+    /// There is nothing to boot, so `config` has nothing else that counts here.
+    DomainInfo create(const std::string& name, const std::string& config,
+                      const std::string& uuid) override;
     /// Programs run in a domain as they please; it is never paused.
     void unpause(DomId domain) override;
     void destroy(DomId domain) override;

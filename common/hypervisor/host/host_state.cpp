@@ -30,6 +30,12 @@ std::string make_uuid() {
 constexpr bool digit(char c) {
     return c >= '0' && c <= '9';
 }
+bool valid_uuid(std::string_view text) {
+    constexpr std::string_view shape = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+    return text.size() == shape.size() && std::ranges::equal(text, shape, [](char c, char wanted) {
+               return wanted == 'x' ? digit(c) || (c >= 'a' && c <= 'f') : c == wanted;
+           });
+}
 constexpr bool name_character(char c) {
     return digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_' ||
            c == '.' || c == '+' || c == ':';
@@ -46,15 +52,21 @@ HostState::HostState(DomainObserver& observer) : observer_(observer) {
     add({DomId{0}, "Domain-0", "00000000-0000-0000-0000-000000000000"});
 }
 
-Result<DomId> HostState::create(std::string_view name) try {
+Result<DomId> HostState::create(std::string_view name, std::string_view uuid) try {
     if (!valid_domain_name(name))
         return unexpected_errno(EINVAL);
+    if (!uuid.empty() && !valid_uuid(uuid))
+        return unexpected_errno(EBADMSG);
     if (find(name) != nullptr)
         return unexpected_errno(EEXIST);
+    // It names the domain's nodes, which go when the domain goes.
+    if (std::ranges::any_of(domains_,
+                            [&](const auto& one) { return one.second.record.uuid == uuid; }))
+        return unexpected_errno(ENOTUNIQ);
     const auto id = unused_id();
     if (!id)
         return id;
-    add({*id, std::string(name), make_uuid()});
+    add({*id, std::string(name), uuid.empty() ? make_uuid() : std::string(uuid)});
     return id;
 } catch (const std::system_error& e) {
     return unexpected(e.code());

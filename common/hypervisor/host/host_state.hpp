@@ -37,8 +37,9 @@ class HostState {
     /// Dom0 is there from the start; the observer is told of it too.
     explicit HostState(DomainObserver& observer);
 
-    /// EINVAL for a name that is not one, EEXIST, ENOSPC when all ids are taken.
-    [[nodiscard]] Result<DomId> create(std::string_view name);
+    /// With a random UUID if none is given. EINVAL for a name that is not one, EBADMSG for such a
+    /// UUID (in lower case), EEXIST, ENOTUNIQ if the UUID is taken, ENOSPC when all ids are.
+    [[nodiscard]] Result<DomId> create(std::string_view name, std::string_view uuid = {});
     /// ESRCH; EINVAL for dom0.
     [[nodiscard]] Result<void> destroy(DomId domain);
     [[nodiscard]] const DomainRecord* find(std::string_view name) const;

@@ -26,7 +26,7 @@ enum class Op : std::uint16_t {
     alloc_unbound,    ///< domain -> number: port, count: end; fds: page, own and peer's pipe
     bind_interdomain, ///< domain, number: its port -> as alloc_unbound
     close_port,       ///< number: port
-    create_domain,    ///< name -> domain
+    create_domain,    ///< name and UUID, number: size of the UUID, 0 for a random one -> domain
     destroy_domain,   ///< domain
     find_domain,      ///< name -> domain
     next_domain,      ///< number: lowest id that is wanted -> domain, name; ENOENT at the end

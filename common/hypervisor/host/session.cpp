@@ -81,7 +81,7 @@ Answer Session::dispatch(const Request& request, std::span<const std::byte> body
     case Op::close_port:
         return close_port(request);
     case Op::create_domain:
-        return create_domain(text);
+        return create_domain(request, text);
     case Op::destroy_domain:
         return destroy_domain(request);
     case Op::find_domain:
@@ -137,10 +137,13 @@ Answer Session::close_port(const Request& request) {
     return {};
 }
 
-Answer Session::create_domain(std::string_view name) {
+Answer Session::create_domain(const Request& request, std::string_view text) {
     if (domain_ != DomId{0})
         return failed(EPERM);
-    const auto id = host_.create(name);
+    if (request.number > text.size())
+        return failed(EBADMSG);
+    const auto name = text.substr(0, text.size() - request.number);
+    const auto id = host_.create(name, text.substr(name.size()));
     if (!id)
         return failed(id.error().value());
     Answer answer;

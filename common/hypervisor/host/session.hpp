@@ -55,7 +55,7 @@ class Session {
     [[nodiscard]] Answer alloc_unbound(const Request& request);
     [[nodiscard]] Answer bind_interdomain(const Request& request);
     [[nodiscard]] Answer close_port(const Request& request);
-    [[nodiscard]] Answer create_domain(std::string_view name);
+    [[nodiscard]] Answer create_domain(const Request& request, std::string_view text);
     [[nodiscard]] Answer destroy_domain(const Request& request);
     [[nodiscard]] Answer find_domain(std::string_view name) const;
     [[nodiscard]] Answer next_domain(const Request& request) const;

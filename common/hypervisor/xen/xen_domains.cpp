@@ -61,7 +61,8 @@ std::optional<DomainInfo> XenDomains::find(const std::string& name) {
     return {};
 }
 
-DomainInfo XenDomains::create(const std::string& name, const std::string& config) {
+DomainInfo XenDomains::create(const std::string& name, const std::string& config,
+                              const std::string& /*uuid*/) {
     require_plain(name);
     if (find(name))
         throw std::runtime_error("there is a domain " + name + " already");

@@ -14,7 +14,9 @@ class XenDomains final : public Domains {
 
     std::optional<DomainInfo> find(const std::string& name) override;
     std::vector<DomainInfo> list() override;
-    DomainInfo create(const std::string& name, const std::string& config) override;
+    /// xl reads the UUID from `config` itself.
+    DomainInfo create(const std::string& name, const std::string& config,
+                      const std::string& uuid) override;
     void unpause(DomId domain) override;
     void destroy(DomId domain) override;
 

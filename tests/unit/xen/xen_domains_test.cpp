@@ -129,7 +129,7 @@ TEST_CASE("a store that cannot be read is an error, not an empty machine") {
 TEST_CASE("a domain is created paused, from the file, under the name") {
     const Bed bed;
     auto domains = bed.with_xl("echo 'my guest' > " + (bed.dir() / "domains/44").string());
-    const DomainInfo made = domains.create("my guest", "/etc/xen/my guest.cfg");
+    const DomainInfo made = domains.create("my guest", "/etc/xen/my guest.cfg", "");
     CHECK(made.id == DomId{44});
     CHECK(bed.calls() == "[create][-p][/etc/xen/my guest.cfg][name=\"my guest\"]");
 }
@@ -137,20 +137,20 @@ TEST_CASE("a domain is created paused, from the file, under the name") {
 TEST_CASE("a name that is taken, or that xl's language would read differently, is refused") {
     const Bed bed;
     auto domains = bed.with_xl("");
-    CHECK_THROWS_WITH(domains.create("web", "x.cfg"), Catch::Contains("web"));
+    CHECK_THROWS_WITH(domains.create("web", "x.cfg", ""), Catch::Contains("web"));
     for (const char* name : {"", "a\"b", "a\\b", "a\nb", "a\x7f"})
-        CHECK_THROWS_AS(domains.create(name, "x.cfg"), std::runtime_error);
+        CHECK_THROWS_AS(domains.create(name, "x.cfg", ""), std::runtime_error);
     CHECK(bed.calls().empty());
 }
 
 TEST_CASE("what xl says of a failure is passed on") {
     const Bed bed;
     auto domains = bed.with_xl("echo some output; echo 'no memory left' >&2; exit 3");
-    CHECK_THROWS_WITH(domains.create("new", "x.cfg"),
+    CHECK_THROWS_WITH(domains.create("new", "x.cfg", ""),
                       Catch::Contains("exit status 3") && Catch::Contains("no memory left"));
     CHECK_THROWS_WITH(domains.unpause(DomId{12}), Catch::Contains("unpause 12"));
     CHECK_THROWS_WITH(bed.with_xl("kill -9 $$").destroy(DomId{12}), Catch::Contains("signal 9"));
-    CHECK_THROWS_WITH(bed.with_xl("").create("new", "x.cfg"), Catch::Contains("does not know"));
+    CHECK_THROWS_WITH(bed.with_xl("").create("new", "x.cfg", ""), Catch::Contains("does not know"));
 }
 
 TEST_CASE("unpause and destroy name the domain by number") {
