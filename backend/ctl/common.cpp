@@ -108,10 +108,12 @@ void wait_for_daemon(Context& context, const std::vector<Vhost>& vhosts, Warn wa
         if (entry && warn == Warn::errors)
             warn_of_errors(context, *entry);
     }
-    if (!answered)
-        context.warn(fmt::format("no answer from a backend daemon within {}: the LUNs appear when "
-                                 "pvscsid runs",
-                                 patience_text(context)));
+    if (answered)
+        return;
+    context.status = ExitCode::no_daemon;
+    context.warn(fmt::format("no answer from a backend daemon within {}: the LUNs appear when "
+                             "pvscsid runs",
+                             patience_text(context)));
 }
 
 } // namespace pvscsi::ctl

@@ -32,8 +32,9 @@ std::optional<VhostEntry> vhost_now(Context& context, const Vhost& vhost);
 /// Mistakes of entries whose backing some LUN in the store has already.
 std::vector<Remark> find_users(Context& context, const std::vector<Lun>& luns);
 
-/// Waits until a daemon has looked at the vhosts. Warns when there is none, and, if asked, of what
-/// it did not like. Never fails: the LUNs are there for a daemon that starts later.
+/// Waits until a daemon has looked at the vhosts. Warns when there is none, which is the verb's
+/// exit status then, and, if asked, of what it did not like. Never fails: the LUNs are there for a
+/// daemon that starts later.
 enum class Warn : std::uint8_t { no_answer, errors };
 void wait_for_daemon(Context& context, const std::vector<Vhost>& vhosts, Warn warn);
 

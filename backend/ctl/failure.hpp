@@ -15,6 +15,7 @@ enum class ExitCode : int {
     not_found = 4,     ///< no such domain or LUN
     timed_out = 5,     ///< not finished in time; the text says what is left
     no_host = 6,       ///< neither an embedded host nor Xen can be reached
+    no_daemon = 7,     ///< done, but nobody serves it: no backend daemon has answered
 };
 
 class Failure : public std::runtime_error {

@@ -69,6 +69,7 @@ Result<LunEntry> read_lun(hv::Store& store, hv::StoreTxn txn, const Vhost& vhost
     lun.pdev = nodes.text("p-dev");
     lun.name = nodes.text("name");
     lun.error = nodes.text("error");
+    lun.target = nodes.text("target");
     lun.warning = nodes.text("warning");
     lun.read_only = nodes.text("mode") == "r";
     lun.state = nodes.state();
@@ -141,9 +142,22 @@ std::vector<VhostEntry> read_vhosts(hv::Store& store, DomId backend, std::option
 std::string lun_state(const VhostEntry& vhost, const LunEntry& lun) {
     if (lun.state == State::closed || !lun.error.empty())
         return "failed";
-    const bool running = vhost.back == State::connected || vhost.back == State::reconfiguring ||
-                         vhost.back == State::reconfigured;
-    return std::string(to_string(running ? lun.state : vhost.back));
+    switch (vhost.back) {
+    case State::unknown:
+    case State::closing:
+        return std::string(to_string(vhost.back));
+    case State::connected:
+    case State::reconfiguring:
+    case State::reconfigured:
+        return std::string(to_string(lun.state));
+    case State::init_wait: // never connected, or connects anew
+    case State::closed:    // was connected
+        if (lun.state == State::initialised || lun.state == State::connected)
+            return "waiting";
+        return std::string(to_string(lun.state));
+    default:
+        return std::string(to_string(vhost.back));
+    }
 }
 
 } // namespace pvscsi::ctl

@@ -19,6 +19,7 @@ struct LunEntry {
     std::string pdev;
     std::string name;
     std::string error;   ///< the daemon's reason, empty if it has none
+    std::string target;  ///< what served it when it was configured
     std::string warning; ///< the daemon's, of a unit that works
     bool read_only = false;
     xenbus::State state = xenbus::State::unknown;
@@ -42,8 +43,7 @@ std::vector<VhostEntry> read_vhosts(hv::Store& store, DomId backend, std::option
 Result<std::optional<VhostEntry>> read_vhost(hv::Store& store, hv::StoreTxn txn,
                                              const Vhost& vhost);
 
-/// What to tell of a LUN in one word: its own state where that means something, else the
-/// vhost's; "failed" for one that cannot be used.
+/// What to tell of a LUN in one word; they are in README.md and list.schema.json.
 [[nodiscard]] std::string lun_state(const VhostEntry& vhost, const LunEntry& lun);
 
 } // namespace pvscsi::ctl

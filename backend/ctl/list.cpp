@@ -9,18 +9,25 @@ namespace pvscsi::ctl {
 
 namespace {
 
+/// As it is now; of a device that is gone as it was.
+std::string target_now(const LunEntry& lun) {
+    const auto pdev = config::parse_pdev(lun.pdev);
+    if (!pdev)
+        return "unknown";
+    std::string target = target_of(*pdev);
+    return target == "unknown" && !lun.target.empty() ? printable(lun.target) : target;
+}
+
 std::vector<LunRow> rows_of(const std::vector<VhostEntry>& vhosts,
                             const std::map<DomId, std::string>& names) {
     std::vector<LunRow> rows;
     for (const VhostEntry& vhost : vhosts) {
         const auto name = names.find(vhost.vhost.guest);
         for (const LunEntry& lun : vhost.luns) {
-            const auto pdev = config::parse_pdev(lun.pdev);
             rows.push_back({name == names.end() ? "" : name->second, vhost.vhost.guest.value(),
-                            vhost.vhost.device.value(), lun.vdev, lun.pdev,
-                            pdev ? target_of(*pdev) : "unknown", lun_state(vhost, lun), lun.name,
-                            lun.read_only, lun.error.empty() ? vhost.error : lun.error,
-                            lun.warning});
+                            vhost.vhost.device.value(), lun.vdev, lun.pdev, target_now(lun),
+                            lun_state(vhost, lun), lun.name, lun.read_only,
+                            lun.error.empty() ? vhost.error : lun.error, lun.warning});
         }
     }
     return rows;

@@ -28,7 +28,8 @@ constexpr const char* entry_help =
 constexpr const char* exit_help =
     "Exit status: 0 done; 1 failed, what was begun is undone; 2 wrong command line; 3 wrong\n"
     "configuration, nothing was changed; 4 no such domain or LUN; 5 not finished in time;\n"
-    "6 neither the embedded host nor Xen can be reached.";
+    "6 neither the embedded host nor Xen can be reached; 7 (create, attach) done, but no backend\n"
+    "daemon has answered: the LUNs appear when pvscsid runs. With --no-wait nobody is asked.";
 
 struct Arguments {
     std::string host;
@@ -173,7 +174,7 @@ Host open_host(const std::string& option) {
     }
 }
 
-void run(const CommandLine& line) {
+ExitCode run(const CommandLine& line) {
     const Arguments& arguments = line.arguments();
     const Host host = open_host(arguments.host);
     Context context{*host.store, *host.domains, host.hypervisor->self()};
@@ -185,6 +186,7 @@ void run(const CommandLine& line) {
         said += '\n';
     if (std::fputs(said.c_str(), stdout) == EOF || std::fflush(stdout) != 0)
         throw std::system_error(errno, std::generic_category(), "writing to standard output");
+    return context.status;
 }
 
 } // namespace
@@ -200,8 +202,7 @@ int main(int argc, char** argv) {
         if (!line.verb())
             throw Failure(ExitCode::usage, "a verb is needed: create, destroy, attach, detach or "
                                            "list; see pvscsictl --help");
-        run(line);
-        return static_cast<int>(ExitCode::done);
+        return static_cast<int>(run(line));
     } catch (const Failure& failure) {
         complain("", failure.what());
         return static_cast<int>(failure.code());

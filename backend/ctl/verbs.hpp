@@ -24,6 +24,8 @@ struct Context {
     std::chrono::milliseconds patience{std::chrono::seconds{10}};
     /// One line that somebody should read but that is no failure.
     std::function<void(const std::string&)> warn = [](const std::string&) {};
+    /// Of a verb that did its work: done, or no_daemon.
+    ExitCode status = ExitCode::done;
 };
 
 /// Makes the domain of an xl file, with its vhosts, and lets it run. Returns what to say.

@@ -1,5 +1,7 @@
 #include "backend/ctl/vhost_nodes.hpp"
 
+#include "backend/ctl/host_check.hpp"
+
 #include <limits>
 #include <vector>
 
@@ -118,6 +120,7 @@ Result<unsigned> write_lun(hv::Store& store, hv::StoreTxn txn, const Vhost& vhos
     NodeWriter nodes(store, txn, vhost.back_lun(*index), owned_by(vhost.backend, vhost.guest));
     nodes.node("p-dev", lun.pdev_text)
         .node("p-devname", lun.pdev_text)
+        .node("target", target_of(lun.pdev))
         .node("v-dev", to_string(lun.vdev))
         .node("mode", lun.read_only ? "r" : "w");
     if (!lun.name.empty())

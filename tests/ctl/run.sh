@@ -55,6 +55,7 @@ check wrong-verb says 2 'crate' pvscsictl crate x
 check wrong-option says 2 '--forc' pvscsictl detach a 0:0:0:0 --forc
 check help-tells-the-grammar says 0 'null:SIZE' pvscsictl create --help
 check help-tells-exit-statuses says 0 '5 not finished in time' pvscsictl --help
+check help-tells-of-no-daemon says 0 '7 (create, attach) done, but no backend' pvscsictl --help
 
 # shellcheck disable=SC2119  # no options for the daemon
 bed_start || exit 1
@@ -125,8 +126,12 @@ check connected-after-that until_true 30 state_is 0:0:1:0 connected
 check guest-ends-well wait "$guest"
 
 check daemon-dies bed_daemon_kill
-check no-daemon says 0 'no answer from a backend daemon within 0.3 s' \
+check no-daemon says 7 'no answer from a backend daemon within 0.3 s' \
     pvscsictl attach --timeout 0.3 demo ram:1M,7:0:0:0
+check no-daemon-nor-asked says 0 'attached' pvscsictl attach --no-wait demo ram:1M,7:0:0:1
+printf 'name = "idle"\nvscsi = [ "ram:1M,0:0:0:0" ]\n' >"$BED_DIR/idle.cfg"
+check no-daemon-create says 7 "'idle' created" pvscsictl create --timeout 0.3 "$BED_DIR/idle.cfg"
+check not-taken-up state_is 7:0:0:0 initialising
 check destroy says 0 "'demo' destroyed" pvscsictl destroy --timeout 0.3 demo
 check destroy-twice says 4 "there is no domain 'demo'" pvscsictl destroy demo
 

@@ -151,6 +151,7 @@ TEST_CASE("create warns if no daemon answers, and of what a daemon does not like
         create(bed.context, bed.config("'ram:1M,0:0:0:0'"));
         REQUIRE(bed.warnings.size() == 1);
         CHECK_THAT(bed.warnings[0], Contains("no answer from a backend daemon within 0.2 s"));
+        CHECK(bed.context.status == ExitCode::no_daemon);
     }
     SECTION("a daemon that cannot open one") {
         bed.context.patience = 30s;
@@ -508,17 +509,36 @@ TEST_CASE("list joins both ends, the daemon's reasons and the domain's name") {
     CHECK(bed.failure([&] { list(bed.context, {"nobody", false}); }).code() == ExitCode::not_found);
 }
 
+TEST_CASE("list shows what a device was that is gone") {
+    Bed bed;
+    bed.demo("2", "4", "3");
+    const auto target = [&] {
+        return nlohmann::json::parse(list(bed.context, {{}, true}))[0]["target"];
+    };
+    CHECK(target() == "ram");
+    bed.set(back + "/vscsi-devs/dev-0/p-dev", "/dev/pvscsi-no-such-device");
+    CHECK(target() == "ram");
+    bed.set(back + "/vscsi-devs/dev-0/target", "sg");
+    CHECK(target() == "sg");
+    bed.set(back + "/vscsi-devs/dev-0/p-dev", "nonsense");
+    CHECK(target() == "unknown");
+}
+
 TEST_CASE("list shows the state of each stage") {
     Bed bed;
     const auto [b, lun, shown] =
-        GENERATE(table<std::string, std::string, std::string>({{"2", "3", "init-wait"},
+        GENERATE(table<std::string, std::string, std::string>({{"2", "3", "waiting"},
+                                                               {"6", "3", "waiting"},
+                                                               {"2", "1", "initialising"},
+                                                               {"6", "1", "initialising"},
+                                                               {"2", "5", "closing"},
                                                                {"1", "1", "initialising"},
                                                                {"4", "3", "initialised"},
                                                                {"4", "4", "connected"},
                                                                {"7", "4", "connected"},
                                                                {"8", "5", "closing"},
                                                                {"5", "4", "closing"},
-                                                               {"6", "4", "closed"},
+                                                               {"6", "4", "waiting"},
                                                                {"4", "6", "failed"},
                                                                {"x", "4", "unknown"}}));
     bed.demo(b, "4", lun);
