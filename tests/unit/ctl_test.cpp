@@ -394,7 +394,7 @@ TEST_CASE("attach refuses what is taken or wrong, and says so") {
         return std::string(failure.what());
     };
     CHECK_THAT(refused("demo", "ram:2M,0:0:0:0", ExitCode::failed),
-               Contains("0:0:0:0 is taken by ram:1M (init-wait)"));
+               Contains("0:0:0:0 is taken by ram:1M (waiting)"));
     CHECK_THAT(refused("demo", "ram:1,0:0:0:1", ExitCode::configuration),
                StartsWith("'ram:1': the size is not a multiple"));
     CHECK_THAT(refused("demo", "file:/none/x,0:0:0:1", ExitCode::configuration),
