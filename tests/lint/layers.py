@@ -37,7 +37,7 @@ PUBLIC = ("pvscsi/", "frontend/include/pvscsi/")
 RESTRICTED = [
     ("a Xen header", re.compile(r"^(xen/.*|xen[a-z]*\.h|xs\.h)$"),
      ["common/hypervisor/xen/", "common/hypervisor/xs_store.cpp", "ring/abi_xen.cpp",
-      "tests/model/xen_peer.c", "tests/unit/xen/", "tests/unit/store_hostile_test.cpp",
+      "tests/model/xen_peer.c", "tests/unit/xen/", "tests/unit/store_wire_test.cpp",
       "tests/contract/"]),
     ("xl's library", re.compile(r"^(libxl|xl)[a-z_]*\.h$"), ["backend/ctl/"]),
     ("the sg driver's header", re.compile(r"^scsi/sg\.h$"),

@@ -1,7 +1,6 @@
-// The sg target over a device that does what the test says: each thing that the driver, the device
-// and the kernel can do to a command.
-#include "tests/support/sg_bench.hpp"
-#include "tests/support/sg_double.hpp"
+// The sg target over a device that does what the test says: what the driver, the device and the
+// kernel can do to a command.
+#include "tests/support/sg_unit.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -12,23 +11,8 @@ using namespace std::chrono_literals;
 using scsi::HostCode;
 using scsi::Status;
 
-namespace {
-
-struct Unit : SgBench {
-    explicit Unit(bool read_only = false, std::uint8_t type = 0, SgPatience patience = {5s, 20ms})
-        : device(std::make_shared<SgDeviceDouble>()) {
-        device->device_type = type;
-        attach(device, read_only, patience);
-    }
-    SgFileState& file(std::size_t i = 0) { return device->file(i); }
-
-    std::shared_ptr<SgDeviceDouble> device;
-};
-
-} // namespace
-
 TEST_CASE("a command reaches the driver as the guest gave it") {
-    Unit unit;
+    SgUnit unit;
     REQUIRE(unit.read(0) == Step::pending);
     const auto& read = unit.file().running.at(0);
     CHECK(read.cdb == read_block);
@@ -56,7 +40,7 @@ TEST_CASE("a command reaches the driver as the guest gave it") {
 }
 
 TEST_CASE("data, residual and status come back") {
-    Unit unit;
+    SgUnit unit;
     REQUIRE(unit.read(0) == Step::pending);
     REQUIRE(unit.write(1, Bytes(512, 1)) == Step::pending);
     unit.file().complete(Bytes(200, 0x77));
@@ -75,7 +59,7 @@ TEST_CASE("data, residual and status come back") {
 }
 
 TEST_CASE("sixteen commands end in any order, each with its own data") {
-    Unit unit;
+    SgUnit unit;
     for (unsigned i = 0; i < 16; ++i)
         REQUIRE(unit.read(i, 512 + i) == Step::pending);
     auto& running = unit.file().running;
@@ -89,7 +73,7 @@ TEST_CASE("sixteen commands end in any order, each with its own data") {
 }
 
 TEST_CASE("data-in stays until its request starts again") {
-    Unit unit;
+    SgUnit unit;
     for (unsigned round = 0; round < 4; ++round) {
         REQUIRE(unit.read(0) == Step::pending);
         unit.file().complete(Bytes(512, static_cast<unsigned char>(round)));
@@ -104,7 +88,7 @@ TEST_CASE("data-in stays until its request starts again") {
 }
 
 TEST_CASE("a request whose data-out never came can start again") {
-    Unit unit;
+    SgUnit unit;
     for (unsigned round = 0; round < 100; ++round)
         REQUIRE(unit.start(0, command(write_block, ring::Direction::to_device), 512) ==
                 Step::need_data);
@@ -126,7 +110,7 @@ TEST_CASE("what the driver refuses is answered at once") {
                               Row{ENXIO, HostCode::no_connect, Status::good, {}},
                               Row{EFAULT, HostCode::error, Status::good, {}},
                               Row{EIO, HostCode::error, Status::good, {}});
-    Unit unit;
+    SgUnit unit;
     unit.file().submit_error = row.error;
     REQUIRE(unit.read(0) == Step::done);
     CHECK(unit.outcome(0).host == row.host);
@@ -141,7 +125,7 @@ TEST_CASE("what the driver refuses is answered at once") {
 }
 
 TEST_CASE("the driver's limit of 16 is met with TASK SET FULL") {
-    Unit unit;
+    SgUnit unit;
     for (unsigned i = 0; i < 16; ++i)
         REQUIRE(unit.read(i) == Step::pending);
     REQUIRE(unit.read(16) == Step::done);
@@ -149,7 +133,7 @@ TEST_CASE("the driver's limit of 16 is met with TASK SET FULL") {
 }
 
 TEST_CASE("a daemon whose credentials changed has lost the unit, and says so") {
-    Unit unit;
+    SgUnit unit;
     REQUIRE(unit.read(0) == Step::pending);
     unit.file().submit_error = EPERM;
     REQUIRE(unit.read(1) == Step::done);
@@ -165,7 +149,7 @@ TEST_CASE("a daemon whose credentials changed has lost the unit, and says so") {
 
 TEST_CASE("results that cannot be fetched end the unit") {
     const int error = GENERATE(EPERM, EIO, EFAULT, ENODEV);
-    Unit unit;
+    SgUnit unit;
     REQUIRE(unit.read(0) == Step::pending);
     unit.file().fetch_error = error;
     unit.file().wake();
@@ -177,7 +161,7 @@ TEST_CASE("results that cannot be fetched end the unit") {
 }
 
 TEST_CASE("a device that is removed ends its commands, now and later") {
-    Unit unit;
+    SgUnit unit;
     REQUIRE(unit.read(0) == Step::pending);
     REQUIRE(unit.read(1) == Step::pending);
     // A result that is there when the device goes still counts.
@@ -197,7 +181,7 @@ TEST_CASE("a device that is removed ends its commands, now and later") {
 }
 
 TEST_CASE("removal between data-out's asking and its coming") {
-    Unit unit;
+    SgUnit unit;
     REQUIRE(unit.start(0, command(write_block, ring::Direction::to_device), 512) ==
             Step::need_data);
     unit.file().hung_up = true;
@@ -209,7 +193,7 @@ TEST_CASE("removal between data-out's asking and its coming") {
 }
 
 TEST_CASE("results of no known command are dropped") {
-    Unit unit;
+    SgUnit unit;
     REQUIRE(unit.read(0) == Step::pending);
     const auto known = unit.file().running[0].header;
     auto stranger = known;
@@ -227,206 +211,8 @@ TEST_CASE("results of no known command are dropped") {
     CHECK_FALSE(unit.ended(0));
 }
 
-TEST_CASE("a reset of an idle unit") {
-    Unit unit;
-    const auto result = unit.reset();
-    unit.settle_until([&] { return result->has_value(); });
-    CHECK(result->value());
-    CHECK(unit.device->resets == 1);
-    CHECK(unit.read(0) == Step::pending);
-    CHECK(unit.file(0).running.size() == 1);
-}
-
-TEST_CASE("commands that a reset brings back have their own outcome, before the reset's") {
-    Unit unit(false, 0, {5s, 5s});
-    REQUIRE(unit.read(0) == Step::pending);
-    REQUIRE(unit.read(1) == Step::pending);
-    const auto result = unit.reset();
-    unit.settle_until([&] { return unit.device->resets == 1 && unit.device->opened() == 2; });
-    CHECK_FALSE(result->has_value());
-    const auto as_reset = [](::sg_io_hdr& header) { header.host_status = 8; };
-    unit.file().complete({}, as_reset);
-    unit.settle_until([&] { return unit.ended(0); });
-    CHECK(unit.outcome(0).host == HostCode::reset);
-    unit.file().complete({}, as_reset);
-    unit.settle_until([&] { return result->has_value(); });
-    CHECK(unit.ended(1));
-    CHECK(result->value());
-}
-
-TEST_CASE("commands that do not come back after a reset are answered, and never heard of again") {
-    Unit unit;
-    for (unsigned i = 0; i < 16; ++i)
-        REQUIRE(unit.read(i) == Step::pending);
-    const auto result = unit.reset();
-    unit.settle_until([&] { return result->has_value(); });
-    CHECK(result->value());
-    for (unsigned i = 0; i < 16; ++i) {
-        REQUIRE(unit.owner.times(*unit.requests[i]) == 1);
-        CHECK(unit.outcome(i).host == HostCode::reset);
-        CHECK(unit.outcome(i).data_in.empty());
-    }
-    // The unit goes on by another file, in other memory, with room for all 16.
-    CHECK_FALSE(unit.file(0).closed);
-    for (unsigned i = 0; i < 16; ++i) {
-        REQUIRE(unit.read(i) == Step::pending);
-        for (const SgCommand& old : unit.file(0).running)
-            CHECK(unit.file(1).running.back().header.dxferp != old.header.dxferp);
-    }
-    // The late results change nothing of the new commands, and the old file is let go.
-    while (!unit.file(0).running.empty())
-        unit.file(0).complete(Bytes(512, 0xbb));
-    unit.settle();
-    CHECK(unit.file(0).closed);
-    CHECK(unit.owner.ended.empty());
-    for (unsigned i = 0; i < 16; ++i)
-        unit.file(1).complete(Bytes(512, static_cast<unsigned char>(i)));
-    unit.settle();
-    for (unsigned i = 0; i < 16; ++i)
-        CHECK(unit.data_in(i) == Bytes(512, static_cast<unsigned char>(i)));
-}
-
-TEST_CASE("commands that began after a reset are none of its victims") {
-    Unit unit(false, 0, {5s, 200ms});
-    REQUIRE(unit.read(0) == Step::pending);
-    const auto result = unit.reset();
-    // The first thing that the loop has to do is to hear of the reset's success.
-    REQUIRE(unit.context.run_one_for(10s) == 1);
-    REQUIRE(unit.device->opened() == 2);
-    REQUIRE(unit.read(1) == Step::pending);
-    unit.settle_until([&] { return result->has_value(); });
-    CHECK(unit.ended(0));
-    CHECK_FALSE(unit.ended(1));
-    unit.file(0).running.pop_front(); // the first stays where it is
-    unit.file(0).complete(Bytes(512, 6));
-    unit.settle();
-    CHECK(unit.data_in(1) == Bytes(512, 6));
-}
-
-TEST_CASE("with too many commands kept aside the unit is BUSY, until some come back") {
-    Unit unit;
-    for (unsigned round = 0; round < 3; ++round) {
-        for (unsigned i = 0; i < 16; ++i)
-            REQUIRE(unit.read(i) == Step::pending);
-        const auto result = unit.reset();
-        unit.settle_until([&] { return result->has_value(); });
-        REQUIRE(result->value());
-    }
-    REQUIRE(unit.read(0) == Step::done);
-    CHECK(unit.outcome(0).host == HostCode::ok);
-    CHECK(unit.outcome(0).status == Status::busy);
-    // The third round stayed on its file, for no more than two are put aside.
-    CHECK_FALSE(unit.file(2).closed);
-    unit.file(2).complete(Bytes(512, 1));
-    unit.settle();
-    CHECK(unit.read(0) == Step::pending);
-    unit.file(2).running.clear();
-    while (!unit.file(0).running.empty())
-        unit.file(0).complete();
-    unit.settle();
-    CHECK(unit.file(0).closed);
-}
-
-TEST_CASE("a reset that the device refuses fails, and its commands stay") {
-    Unit unit;
-    unit.device->reset_error = EIO;
-    REQUIRE(unit.read(0) == Step::pending);
-    const auto result = unit.reset();
-    unit.settle_until([&] { return result->has_value(); });
-    CHECK_FALSE(result->value());
-    CHECK_FALSE(unit.ended(0));
-    unit.file().complete(Bytes(512, 2));
-    unit.settle();
-    CHECK(unit.data_in(0) == Bytes(512, 2));
-}
-
-TEST_CASE("a reset that does not end fails in time, and so do others until it has ended") {
-    Unit unit(false, 0, {50ms, 20ms});
-    unit.device->hold_reset();
-    const auto first = unit.reset();
-    const auto second = unit.reset();
-    unit.settle_until([&] { return first->has_value() && second->has_value(); });
-    CHECK_FALSE(first->value());
-    CHECK_FALSE(second->value());
-    CHECK(unit.reset()->value() == false);
-    REQUIRE(unit.read(0) == Step::pending); // the unit works on meanwhile
-    unit.file().complete(Bytes(512, 3));
-    unit.settle();
-    CHECK(unit.data_in(0) == Bytes(512, 3));
-    CHECK(unit.device->resets == 1);
-
-    unit.device->release_reset();
-    std::shared_ptr<std::optional<bool>> again;
-    unit.settle_until([&] {
-        if (!again || (again->has_value() && !again->value()))
-            again = unit.reset();
-        return again->has_value() && again->value();
-    });
-    CHECK(unit.device->resets == 2);
-}
-
-TEST_CASE("a reset asked for during another begins after it") {
-    Unit unit;
-    unit.device->hold_reset();
-    const auto first = unit.reset();
-    unit.settle_until([&] { return unit.device->resets == 1; });
-    const auto second = unit.reset();
-    unit.device->release_reset();
-    unit.settle_until([&] { return first->has_value() && second->has_value(); });
-    CHECK(first->value());
-    CHECK(second->value());
-    CHECK(unit.device->resets == 2);
-}
-
-TEST_CASE("without a fresh file after a reset the old one goes on") {
-    Unit unit;
-    REQUIRE(unit.read(0) == Step::pending);
-    unit.device->open_error = EACCES;
-    const auto result = unit.reset();
-    unit.settle_until([&] { return result->has_value(); });
-    CHECK(result->value());
-    CHECK(unit.outcome(0).host == HostCode::reset);
-    REQUIRE(unit.read(1) == Step::pending);
-    CHECK(unit.file(0).running.size() == 2);
-    for (unsigned i = 2; i < 16; ++i)
-        REQUIRE(unit.read(i) == Step::pending);
-    REQUIRE(unit.read(0) == Step::done);
-    CHECK(unit.outcome(0).status == Status::task_set_full);
-}
-
-TEST_CASE("removal while a reset runs and commands are kept aside") {
-    Unit unit;
-    REQUIRE(unit.read(0) == Step::pending);
-    const auto result = unit.reset();
-    unit.settle_until([&] { return result->has_value(); });
-    unit.device->hold_reset();
-    const auto second = unit.reset();
-    REQUIRE(unit.read(1) == Step::pending);
-    unit.file(0).hung_up = true;
-    unit.file(0).wake();
-    unit.settle_until([&] { return second->has_value(); });
-    CHECK_FALSE(second->value());
-    CHECK(unit.owner.times(*unit.requests[0]) == 1);
-    CHECK(unit.outcome(1).host == HostCode::no_connect);
-    CHECK(unit.failures.size() == 1);
-    CHECK(unit.file(0).closed);
-    CHECK(unit.file(1).closed);
-    unit.device->release_reset();
-}
-
-TEST_CASE("a unit may go while its reset hangs") {
-    auto unit = std::make_unique<Unit>();
-    const auto device = unit->device;
-    device->hold_reset();
-    const auto result = unit->reset();
-    unit->settle_until([&] { return device->resets == 1; });
-    unit.reset();
-    CHECK_FALSE(result->value());
-    device->release_reset();
-}
-
 TEST_CASE("a read-only unit refuses what is not known to be harmless") {
-    Unit unit(true);
+    SgUnit unit(true);
     REQUIRE(unit.write(0, Bytes(512, 1)) == Step::done);
     CHECK(unit.outcome(0).status == Status::check_condition);
     CHECK(unit.outcome(0).sense.key() == scsi::SenseKey::data_protect);
@@ -450,7 +236,7 @@ TEST_CASE("a read-only unit tells the guest's drivers") {
                  Row{{0x1a, 0, 0x3f, 0, 4, 0}, 0, 2, {3, 0}},
                  Row{{0x1a, 0, 0x3f, 0, 4, 0}, 5, 4, {3, 0, 0x10, 0}},
                  Row{{0x5a, 0, 0x3f, 0, 0, 0, 0, 0, 8, 0}, 1, 8, {3, 0, 0x10, 0x80, 0, 0, 0, 0}});
-    Unit unit(true, row.type);
+    SgUnit unit(true, row.type);
     REQUIRE(unit.start(0, command(row.cdb, ring::Direction::from_device), 512) == Step::pending);
     Bytes mode{3, 0, 0x10, 0, 0, 0, 0, 0};
     mode.resize(row.moved);
