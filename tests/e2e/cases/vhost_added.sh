@@ -13,7 +13,7 @@ there() {
     local answer
     answer=$(cat answer)
     rm answer
-    [ "$answer" = done ]
+    [ "$answer" = "done" ]
 }
 there 'sg_turs /dev/pvscsi/0:0:0:0' || fail "the first node is not there"
 says 'attached' pvscsictl attach demo ram:8M,1:0:0:0
