@@ -59,7 +59,7 @@ class Target {
     /// The same for what an administrator should know of a unit that works.
     std::function<void(const std::string& what)> on_warning;
 
-    /// Peripheral device type (SPC-5 table 141), for the queue's answers on the target's behalf.
+    /// Peripheral device type (SPC-5 table 141), as the target's own INQUIRY data say it.
     [[nodiscard]] virtual std::uint8_t device_type() const noexcept = 0;
 };
 

@@ -19,7 +19,7 @@ template <class E>
     return tl::unexpected<E>(error);
 }
 
-/// The calling thread's errno as an error, for a failed system or library call.
+/// An errno value as the reason: that of a failed call, or of the protocol that is spoken.
 [[nodiscard]] inline tl::unexpected<std::error_code> unexpected_errno(int error) {
     return tl::unexpected<std::error_code>(std::error_code(error, std::generic_category()));
 }
