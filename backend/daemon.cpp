@@ -2,7 +2,11 @@
 
 #include "common/base/log.hpp"
 
+#include <cerrno>
 #include <csignal>
+#include <fcntl.h>
+#include <filesystem>
+#include <sys/file.h>
 #include <unistd.h>
 
 namespace pvscsi::backend {
@@ -28,12 +32,37 @@ class SignalsBlocked {
     sigset_t before_{};
 };
 
+std::string state_dir_of(const DaemonOptions& options) {
+    if (!options.state_dir.empty())
+        return options.state_dir;
+    return options.hypervisor.host_dir.empty() ? "/run/pvscsi"
+                                               : options.hypervisor.host_dir + "/pvscsid";
+}
+
+/// Makes the directory if need be and takes it for this process: two daemons that serve one domain
+/// would both answer its guests.
+UniqueFd lock_state_dir(const std::string& path) {
+    std::error_code error;
+    std::filesystem::create_directories(path, error);
+    if (error)
+        throw std::system_error(error, "--state-dir: cannot make " + path);
+    UniqueFd fd(adopt_fd, ::open((path + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    if (!fd)
+        throw std::system_error(errno, std::generic_category(),
+                                "--state-dir: cannot write to " + path);
+    if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0)
+        throw std::runtime_error("another pvscsid runs with the state directory " + path);
+    return fd;
+}
+
 } // namespace
 
 Daemon::Daemon(const DaemonOptions& options)
-    : hypervisor_(hv::open_hypervisor(options.hypervisor)),
+    : only_one_(lock_state_dir(state_dir_of(options))),
+      hypervisor_(hv::open_hypervisor(options.hypervisor)),
       store_(hypervisor_->open_store()), around_{control_, *hypervisor_, *store_,
-                                                 ring::Limits{options.max_segments, true}},
+                                                 ring::Limits{options.max_segments, true},
+                                                 state_dir_of(options)},
       signals_(control_, SIGTERM, SIGINT), patience_(control_) {
     ::signal(SIGPIPE, SIG_IGN);
     {
@@ -45,7 +74,7 @@ Daemon::Daemon(const DaemonOptions& options)
     registry_ = std::make_unique<Registry>(around_, workers_, [this] {
         log::error("the connection to the xenstore is broken; ending");
         lost_store_ = true;
-        end();
+        end(false);
     });
     wait_for_signal();
     log::info("serving domain={} threads={}", hypervisor_->self().value(), options.threads);
@@ -64,18 +93,21 @@ void Daemon::wait_for_signal() {
     signals_.async_wait([this](const boost::system::error_code& error, int number) {
         if (error)
             return;
-        log::info("ending signal={}", number);
-        end();
+        const bool hand_over = number == SIGTERM;
+        log::info("ending signal={} connections={}", number, hand_over ? "kept" : "closed");
+        end(hand_over);
     });
 }
 
-void Daemon::end() {
-    registry_->close([this] { control_.stop(); });
+void Daemon::end(bool hand_over) {
+    const auto stop = [this] { control_.stop(); };
+    hand_over ? registry_->hand_over(stop) : registry_->close(stop);
     patience_.expires_after(end_patience);
     patience_.async_wait([](const boost::system::error_code& error) {
         if (error)
             return;
-        // A device holds a command and can't be waited for: its result has nobody to go to.
+        // A device holds a command and can't be waited for: its result has nobody to go to. A
+        // successor finds it in the journal.
         log::warning("commands are still at devices; ending without them");
         ::_exit(0);
     });

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "backend/registry.hpp"
+#include "common/base/unique_fd.hpp"
 
 #include <boost/asio/signal_set.hpp>
 
@@ -14,6 +15,9 @@ struct DaemonOptions {
     std::chrono::microseconds most_spin = Worker::default_most_spin;
     /// feature-sg-grant: data segments of one request, 26 to 13312 (4 KiB each at most).
     unsigned max_segments = 1024;
+    /// Holds what a successor needs to go on with the connections; best on a tmpfs. Empty:
+    /// /run/pvscsi, or `pvscsid` in the embedded host's directory.
+    std::string state_dir;
     /// Gets a newline when the daemon serves; -1: none.
     int ready_fd = -1;
 };
@@ -23,15 +27,18 @@ class Daemon {
     /// Throws std::system_error or std::runtime_error when it can't be set up.
     explicit Daemon(const DaemonOptions& options);
 
-    /// Serves until SIGTERM or SIGINT; false if it had to stop for lack of a store.
+    /// Serves until it is stopped; false if it had to stop for lack of a store. SIGTERM, what a
+    /// service manager sends: the guests stay connected and wait for the next daemon. SIGINT: the
+    /// connections are closed.
     [[nodiscard]] bool run();
 
   private:
     void announce_ready(int fd);
     void wait_for_signal();
-    void end();
+    void end(bool hand_over);
 
     boost::asio::io_context control_{1};
+    UniqueFd only_one_; ///< locked
     bool lost_store_ = false;
     std::unique_ptr<hv::Hypervisor> hypervisor_;
     std::unique_ptr<hv::Store> store_;

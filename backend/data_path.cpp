@@ -14,6 +14,13 @@ void DataPath::add_lun(const ring::Address& address, std::shared_ptr<Target> tar
     luns_.add(std::move(lun));
 }
 
+void DataPath::settle_by_reset(const ring::Address& address) {
+    if (Lun* const lun = luns_.find(address)) {
+        lun->unsettled = true;
+        lun->target->reset([](bool) {});
+    }
+}
+
 void DataPath::remove_lun(const ring::Address& address) {
     auto lun = luns_.remove(address);
     if (!lun)
@@ -26,6 +33,7 @@ void DataPath::remove_lun(const ring::Address& address) {
 }
 
 Expected<void, std::string> DataPath::connect(GrantRef ring_ref, EvtchnPort port,
+                                              std::unique_ptr<Journal> journal,
                                               std::function<void(std::string)> on_fault) {
     Connection connection;
     connection.grants = hypervisor_.open_grant_mapper(guest_);
@@ -34,6 +42,12 @@ Expected<void, std::string> DataPath::connect(GrantRef ring_ref, EvtchnPort port
         return unexpected(fmt::format("can't map the frontend's ring-ref {}: {}", ring_ref.value(),
                                       hv::to_string(page.error())));
     connection.ring_page = std::move(*page);
+    ring::SharedPage shared(connection.ring_page->bytes());
+    if (!journal->inherited())
+        shared.set_stamp(journal->stamp());
+    else if (shared.stamp() != journal->stamp())
+        return unexpected(std::string("the frontend has another ring than before"));
+    connection.journal = std::move(journal);
     auto channel = hypervisor_.bind_interdomain(guest_, port);
     if (!channel)
         return unexpected(fmt::format("can't bind to the frontend's event-channel {}: {}",
@@ -49,6 +63,7 @@ void DataPath::disconnect(std::function<void()> drained) {
     auto queue = std::exchange(queue_, nullptr);
     if (!queue)
         return drained();
+    queue->forget();
     // The queue owns the buffers that devices may still use: it lives until they have ended, and
     // is let go of from the loop, not from inside its own call.
     auto& context = worker_.context();
@@ -65,6 +80,19 @@ void DataPath::keep_house() noexcept {
         queue_->trim();
     for (const auto& lun : luns_.all())
         lun->target->keep_house();
+}
+
+void DataPath::hand_over(std::function<void()> quiet) {
+    if (!queue_)
+        return quiet();
+    queue_->quiesce([self = shared_from_this(), quiet = std::move(quiet)] {
+        // Not from inside the queue's own call.
+        boost::asio::post(self->worker_.context(), [self, quiet] {
+            self->queue_->stop([] {});
+            self->queue_.reset();
+            quiet();
+        });
+    });
 }
 
 void DataPath::close(std::function<void()> closed) {

@@ -22,15 +22,22 @@ class DataPath : public std::enable_shared_from_this<DataPath> {
 
     /// Throws what the target's attach() throws. The address must be free.
     void add_lun(const ring::Address& address, std::shared_ptr<Target> target);
+    /// A dead daemon's commands do not leave the unit's device by themselves: resets it.
+    void settle_by_reset(const ring::Address& address);
     /// The guest can't reach it from now on; the target is let go once its commands have ended.
     void remove_lun(const ring::Address& address);
 
-    /// Maps the ring, binds the channel and begins to serve. The error says what the guest got
-    /// wrong; std::system_error what we did.
+    /// Maps the ring, binds the channel and begins to serve; goes on where a predecessor stopped
+    /// if the journal is inherited. The error says what the guest got wrong, or that the ring is
+    /// not the journal's; std::system_error what we did.
     Expected<void, std::string> connect(GrantRef ring_ref, EvtchnPort port,
+                                        std::unique_ptr<Journal> journal,
                                         std::function<void(std::string)> on_fault);
     /// Ends the connection; `drained` when no command of it is at a device any more.
     void disconnect(std::function<void()> drained);
+    /// Answers what was taken, takes no more, and lets go of everything, but for the journal, with
+    /// which a successor goes on.
+    void hand_over(std::function<void()> quiet);
     /// disconnect() and then lets go of all logical units.
     void close(std::function<void()> closed);
 

@@ -19,6 +19,8 @@ struct Lun {
     std::shared_ptr<Target> target;
     unsigned in_flight = 0; ///< requests that the target has not finished
     std::function<void()> when_idle;
+    /// A dead daemon's commands may still be at its device: nothing of them is to be repeated.
+    bool unsettled = false;
 };
 
 class LunMap {

@@ -55,6 +55,9 @@ int main(int argc, char** argv) {
                    "feature-sg-grant: data segments of up to 4 KiB in one request")
         ->check(CLI::Range(ring::max_direct_segments, ring::max_indirect_segments))
         ->capture_default_str();
+    app.add_option("--state-dir", options.state_dir,
+                   "what the next daemon needs to go on with the guests' connections; default: "
+                   "/run/pvscsi, or pvscsid in the embedded host's directory");
     app.add_option("--log-level", level, "debug, info (the default), warning or error")
         ->transform(CLI::CheckedTransformer(levels));
     app.add_option("--ready-fd", options.ready_fd,

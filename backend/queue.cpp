@@ -6,26 +6,12 @@
 
 #include <algorithm>
 #include <bit>
-#include <sys/mman.h>
 
 namespace pvscsi::backend {
 
 namespace {
 
 constexpr std::uint8_t op_report_luns = 0xa0;
-
-/// Requests taken in one turn where a copy is cheap. With fewer than the ring holds, the frontend
-/// works on the answers of one turn while we are at the next one; with too few, publishing costs
-/// more than that wins.
-constexpr unsigned pipelined_budget = 8;
-
-std::span<std::byte> map_memory(std::size_t size) {
-    void* at = ::mmap(nullptr, size, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (at == MAP_FAILED)
-        throw std::system_error(errno, std::generic_category(), "memory for a vhost's requests");
-    return {static_cast<std::byte*>(at), size};
-}
 
 std::string_view describe(ring::RingFault fault) {
     return fault == ring::RingFault::producer_overflow
@@ -35,54 +21,6 @@ std::string_view describe(ring::RingFault fault) {
 
 } // namespace
 
-Queue::Queue(Worker& worker, LunMap& luns, const ring::Limits& limits, Connection connection,
-             std::function<void(std::string)> on_fault, Patience patience)
-    : worker_(worker), luns_(luns), limits_(limits), patience_(patience),
-      connection_(std::move(connection)), on_fault_(std::move(on_fault)),
-      budget_(connection_.grants->dear_calls() ? ring::ring_size : pipelined_budget),
-      memory_(map_memory(ring::ring_size * std::size_t{limits.max_segments} * hv::page_size)),
-      ring_(ring::SharedPage(connection_.ring_page->bytes())), mover_(*connection_.grants),
-      event_(worker.context(), connection_.channel->fd()), deadline_(worker.context()) {
-    const std::size_t each = memory_.size() / ring::ring_size;
-    for (unsigned i = 0; i < ring::ring_size; ++i)
-        slots_.push_back(std::make_unique<Slot>(static_cast<RequestOwner&>(*this), i,
-                                                limits.max_segments,
-                                                memory_.subspan(i * each, each)));
-}
-
-Queue::~Queue() {
-    if (!stopped_)
-        event_.release();
-    ::munmap(memory_.data(), memory_.size());
-}
-
-void Queue::start() {
-    worker_.activate(*this);
-}
-
-void Queue::stop(std::function<void()> drained) {
-    drained_ = std::move(drained);
-    stopped_ = true;
-    worker_.remove(*this);
-    deadline_.cancel();
-    event_.release(); // the channel owns the file
-    for (const auto& slot : slots_) {
-        if (slot->state == SlotState::pending)
-            slot->lun->target->abort(*slot);
-        else if (slot->state != SlotState::free)
-            release(*slot);
-    }
-    finished_.clear();
-    connection_.close();
-    drain_if_idle();
-}
-
-void Queue::trim() noexcept {
-    const bool idle = free_slots_ == (1u << ring::ring_size) - 1;
-    if (idle && std::exchange(touched_, false))
-        ::madvise(memory_.data(), memory_.size(), MADV_DONTNEED);
-}
-
 bool Queue::poll() noexcept {
     if (dead_ || stopped_)
         return false;
@@ -90,23 +28,29 @@ bool Queue::poll() noexcept {
     resume_fetched();
     worked |= finished_.size() > 0;
     answer_finished();
+    if (!taking_)
+        quiet_if_idle();
     return worked;
 }
 
 bool Queue::take_requests() noexcept {
+    if (!taking_)
+        return false;
     const auto waiting = ring_.available();
     if (!waiting) {
         fault(waiting.error());
         return false;
     }
     for (unsigned left = std::min(*waiting, budget_); left > 0; --left) {
-        ring::WireRequest wire;
-        ring_.take(wire);
-        if (left > 1)
-            ring_.prefetch_next();
         // available() counts unanswered requests in, so a slot is free.
         Slot& slot = *slots_[static_cast<unsigned>(std::countr_zero(free_slots_))];
         free_slots_ &= free_slots_ - 1;
+        ring::WireRequest& wire = journal_.blank(slot.index);
+        const std::uint32_t index = ring_.position().req_cons;
+        ring_.take(wire);
+        journal_.record(slot.index, index);
+        if (left > 1)
+            ring_.prefetch_next();
         accept(slot, wire);
     }
     if (descriptors_.size() > 0)
@@ -255,11 +199,13 @@ void Queue::answer_finished() noexcept {
     for (unsigned i = 0; i < finished_.size(); ++i)
         answer(finished_[i]);
     finished_.clear();
+    journal_.commit(ring_.position().rsp_prod);
     if (ring_.publish())
         connection_.channel->notify();
 }
 
 void Queue::answer(Slot& slot) noexcept {
+    const std::uint32_t index = ring_.position().rsp_prod;
     const auto& command = slot.command;
     if (command.action() == ring::Action::cdb) {
         Outcome& outcome = slot.outcome;
@@ -279,6 +225,7 @@ void Queue::answer(Slot& slot) noexcept {
         ring_.put(ring::make_task_management_response(command.tag(), command.action(),
                                                       slot.managed_well));
     }
+    journal_.answered(slot.index, index);
     victim_answered(slot);
     release(slot);
 }
@@ -293,37 +240,6 @@ void Queue::release(Slot& slot) noexcept {
 void Queue::fault(ring::RingFault fault) noexcept {
     dead_ = true;
     on_fault_(std::string(describe(fault)));
-}
-
-void Queue::drain_if_idle() noexcept {
-    if (drained_ && free_slots_ == (1u << ring::ring_size) - 1)
-        std::exchange(drained_, nullptr)();
-}
-
-bool Queue::arm() noexcept {
-    if (dead_)
-        return true;
-    ring_.arm();
-    connection_.channel->unmask();
-    const auto waiting = ring_.available();
-    if (!waiting || *waiting > 0)
-        return false;
-    if (!waiting_for_event_)
-        wait_for_event();
-    return true;
-}
-
-void Queue::wait_for_event() {
-    waiting_for_event_ = true;
-    event_.async_wait(event_.wait_read,
-                      [weak = weak_from_this()](const boost::system::error_code& error) {
-                          const auto queue = weak.lock();
-                          if (!queue || queue->stopped_ || error)
-                              return;
-                          queue->waiting_for_event_ = false;
-                          queue->connection_.channel->take();
-                          queue->worker_.activate(*queue);
-                      });
 }
 
 std::span<std::byte> Queue::buffer(Request& request, std::size_t size) noexcept {

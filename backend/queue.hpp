@@ -16,6 +16,7 @@
 #pragma once
 
 #include "backend/data_mover.hpp"
+#include "backend/journal.hpp"
 #include "backend/slot.hpp"
 #include "backend/worker.hpp"
 #include "common/hypervisor/evtchn.hpp"
@@ -25,12 +26,14 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace pvscsi::backend {
 
 /// What connecting to a frontend yields; let go in reverse.
 struct Connection {
+    std::unique_ptr<Journal> journal; ///< inherited: goes on where the predecessor stopped
     std::unique_ptr<hv::GrantMapper> grants;
     std::unique_ptr<hv::MappedPages> ring_page;
     std::unique_ptr<hv::EventChannel> channel;
@@ -63,6 +66,11 @@ class Queue final : public Pollable,
     /// Ends it: no request is taken, no response published any more; the guest's pages and the
     /// event channel are let go. `drained` is called when no target has a request any more.
     void stop(std::function<void()> drained);
+    /// The daemon ends and leaves the connection to its successor: takes no request any more and
+    /// answers what it has. `quiet` is called when nothing is left; stop() may come before.
+    void quiesce(std::function<void()> quiet);
+    /// The connection is over for good: no successor is to go on with it.
+    void forget() noexcept { journal_.remove(); }
     /// Gives memory that idle slots hold back to the system.
     void trim() noexcept;
 
@@ -84,6 +92,24 @@ class Queue final : public Pollable,
         unsigned size_ = 0;
     };
 
+    static constexpr std::uint32_t all_slots = (1u << ring::ring_size) - 1;
+
+    // queue_life.cpp
+    void drain_if_idle() noexcept;
+    void quiet_if_idle() noexcept;
+    void wait_for_event();
+
+    // queue_takeover.cpp: a dead predecessor's requests
+    struct Inherited {
+        Slot& slot;
+        ring::WireRequest request;
+        ring::Command command;
+        std::uint32_t length; ///< of its data, as far as the request itself says
+    };
+    void take_over();
+    [[nodiscard]] std::optional<scsi::HostCode> verdict_on(const ring::Command& command,
+                                                           std::span<const Inherited> later) const;
+
     // queue.cpp
     bool take_requests() noexcept;
     void accept(Slot& slot, const ring::WireRequest& wire) noexcept;
@@ -98,8 +124,6 @@ class Queue final : public Pollable,
     void answer(Slot& slot) noexcept;
     void release(Slot& slot) noexcept;
     void fault(ring::RingFault fault) noexcept;
-    void drain_if_idle() noexcept;
-    void wait_for_event();
     void finished(Request& request) noexcept override;
     std::span<std::byte> buffer(Request& request, std::size_t size) noexcept override;
     Slot& slot_of(Request& request) noexcept;
@@ -123,17 +147,19 @@ class Queue final : public Pollable,
     const unsigned budget_;       ///< requests to take in one turn
     std::span<std::byte> memory_; ///< the slots' buffers, mapped on demand
     std::vector<std::unique_ptr<Slot>> slots_;
+    Journal& journal_;
     ring::BackRing ring_;
     DataMover mover_;
     boost::asio::posix::stream_descriptor event_;
     boost::asio::steady_timer deadline_;
-    std::uint32_t free_slots_ = (1u << ring::ring_size) - 1;
+    std::uint32_t free_slots_ = all_slots;
     SlotList descriptors_, data_out_, finished_;
     bool waiting_for_event_ = false;
     bool dead_ = false;
     bool stopped_ = false;
+    bool taking_ = true;   ///< false: it is being quiesced
     bool touched_ = false; ///< buffers were used since the last trim
-    std::function<void()> drained_;
+    std::function<void()> drained_, quiet_;
 };
 
 } // namespace pvscsi::backend

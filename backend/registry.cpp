@@ -3,6 +3,7 @@
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
+#include <filesystem>
 
 namespace pvscsi::backend {
 
@@ -31,6 +32,7 @@ Registry::Registry(Surroundings& around, std::vector<std::unique_ptr<Worker>>& w
     watch(dead_domain, dead_domain);
     watch(root_, backend_token);
     bury_dead_domains();
+    remove_stale_journals();
     wait_for_store();
     keep_house();
 }
@@ -234,22 +236,57 @@ Worker& Registry::least_loaded() {
     return **place;
 }
 
-void Registry::close(std::function<void()> closed) {
+/// Of vhosts that went while no daemon was there.
+void Registry::remove_stale_journals() {
+    namespace fs = std::filesystem;
+    std::error_code error;
+    for (const auto& file : fs::directory_iterator(around_.state_dir, error)) {
+        auto name = file.path().stem().string();
+        std::replace(name.begin(), name.end(), '-', '/');
+        const auto key = file.path().extension() == ".ring" ? key_of(name) : std::nullopt;
+        if (!key)
+            continue;
+        const auto state = around_.store.read(root_ + "/" + name + "/state");
+        if (!state && state.error() == std::errc::no_such_file_or_directory)
+            fs::remove(file.path(), error);
+    }
+}
+
+void Registry::stop_watching() noexcept {
     closing_ = true;
     store_event_.cancel();
     postponed_.cancel();
     housekeeping_.cancel();
-    // Counts down on the control thread; one for ourselves, so that no vhosts is no special case.
+}
+
+/// To be called, from any thread, once for each vhost and once more; then `done` is.
+std::function<void()> Registry::after_all(std::function<void()> done) {
     auto left = std::make_shared<std::size_t>(vhosts_.size() + 1);
     auto& control = around_.control;
-    const auto one_less = [left, closed = std::move(closed)] {
-        if (--*left == 0)
-            closed();
+    return [left, done = std::move(done), &control] {
+        boost::asio::post(control, [left, done] {
+            if (--*left == 0)
+                done();
+        });
     };
+}
+
+void Registry::close(std::function<void()> closed) {
+    stop_watching();
+    const auto one_less = after_all(std::move(closed));
     for (auto& [key, entry] : vhosts_) {
         entry.vhost->announce_end();
-        entry.vhost->close([&control, one_less] { boost::asio::post(control, one_less); });
+        entry.vhost->close(one_less);
     }
+    vhosts_.clear();
+    one_less();
+}
+
+void Registry::hand_over(std::function<void()> quiet) {
+    stop_watching();
+    const auto one_less = after_all(std::move(quiet));
+    for (auto& [key, entry] : vhosts_)
+        entry.vhost->hand_over(one_less);
     vhosts_.clear();
     one_less();
 }

@@ -26,6 +26,9 @@ class Registry {
     /// Tells all frontends that the backend goes, and ends all connections; `closed` when every
     /// device has let go.
     void close(std::function<void()> closed);
+    /// Leaves all connections as they are to a successor; `quiet` when every command that was
+    /// taken has been answered.
+    void hand_over(std::function<void()> quiet);
 
   private:
     struct Key {
@@ -49,6 +52,9 @@ class Registry {
     void look_at_dirty();
     [[nodiscard]] bool may_look(Entry& entry);
     void bury_dead_domains();
+    void remove_stale_journals();
+    void stop_watching() noexcept;
+    [[nodiscard]] std::function<void()> after_all(std::function<void()> done);
     void keep_house();
     [[nodiscard]] bool store_alive();
     [[nodiscard]] std::optional<std::vector<std::string>> children(const std::string& path);

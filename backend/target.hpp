@@ -28,6 +28,9 @@ class Target {
     Target& operator=(const Target&) = delete;
     virtual ~Target() = default;
 
+    /// Commands that this process did not send are at the device: those of a daemon that has died,
+    /// which nobody can fetch any more. Control thread, before attach().
+    [[nodiscard]] virtual bool busy_elsewhere() noexcept { return false; }
     /// Called once, on the worker, before the first start(). May throw std::system_error: the
     /// LUN is then failed.
     virtual void attach(Worker&) {}

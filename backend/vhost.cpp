@@ -10,8 +10,9 @@ Vhost::Vhost(Surroundings& around, Worker& worker, DomId guest, DevId device)
     : around_(around), guest_(guest),
       backend_(xenbus::backend_path(around.hypervisor.self(), guest, device)),
       frontend_(xenbus::frontend_path(guest, device)),
+      journal_path_(fmt::format("{}/{}-{}.ring", around.state_dir, guest.value(), device.value())),
       data_(std::make_shared<DataPath>(worker, around.hypervisor, guest, around.limits)),
-      nodes_(around.store, backend_),
+      nodes_(around.store, backend_), takeover_timer_(around.control),
       log_(fmt::format("vhost={}/{}", guest.value(), device.value())),
       changes_(fmt::format("vhost={}/{}", guest.value(), device.value())) {
     // A predecessor that died while it closed: it was its close, so it is ours now.
@@ -67,7 +68,7 @@ void Vhost::act(State ours, State theirs) {
             theirs == State::initialised)
             return connect(ours);
         if (!up)
-            return end_from_our_side(ours, "the backend was restarted");
+            return take_over(ours, theirs);
         close_vanished_luns();
         if (theirs == State::connected)
             return while_connected(ours);
@@ -122,7 +123,7 @@ void Vhost::connect(State ours) {
     greet(ours);
     // A LUN that was in use by an earlier connection is to be scanned anew.
     confirm_luns(State::connected, State::initialised);
-    if (const auto linked = link_up(); !linked)
+    if (const auto linked = link_up(nullptr); !linked)
         return end_from_our_side(state_of(backend_), linked.error());
     link_ = Link::up;
     confirmed_ = false;
@@ -162,16 +163,19 @@ bool Vhost::same_connection() {
     return !confirmed_ && now && *now == endpoint_;
 }
 
-Expected<void, std::string> Vhost::link_up() {
+/// With the journal of a predecessor whose connection this is, or a new one.
+Expected<void, std::string> Vhost::link_up(std::unique_ptr<Journal> journal) {
     const auto endpoint = read_endpoint();
     if (!endpoint)
         return unexpected(endpoint.error());
     endpoint_ = *endpoint;
     Expected<void, std::string> linked;
     try {
+        if (!journal)
+            journal = Journal::create(journal_path_);
         data_->worker().call([&] {
             linked = data_->connect(
-                endpoint_.ring_ref, endpoint_.port,
+                endpoint_.ring_ref, endpoint_.port, std::move(journal),
                 [&control = around_.control, weak = weak_from_this()](std::string reason) {
                     boost::asio::post(control, [weak, reason = std::move(reason)] {
                         if (const auto vhost = weak.lock())
@@ -201,6 +205,7 @@ void Vhost::reconfigure(State ours) {
 }
 
 void Vhost::disconnect(State ours, State next) {
+    give_up_takeover();
     if (link_ == Link::down) {
         if (next == State::closed || ours != State::closed)
             move(ours, next);
@@ -247,6 +252,7 @@ bool Vhost::online() {
 
 void Vhost::end_from_our_side(State ours, const std::string& reason) {
     log_.warning("closing reason=\"{}\"", reason);
+    give_up_takeover();
     set_error(reason);
     we_ended_it_ = true;
     if (link_ == Link::up)
@@ -267,8 +273,15 @@ void Vhost::announce_end() {
     }
 }
 
+void Vhost::hand_over(std::function<void()> quiet) {
+    closed_ = true;
+    takeover_timer_.cancel();
+    data_->worker().post([data = data_, quiet = std::move(quiet)] { data->hand_over(quiet); });
+}
+
 void Vhost::close(std::function<void()> closed) {
     closed_ = true;
+    give_up_takeover();
     data_->worker().post([data = data_, closed = std::move(closed)] { data->close(closed); });
 }
 

@@ -20,6 +20,7 @@
 #include "common/hypervisor/hypervisor.hpp"
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include <map>
 #include <set>
@@ -32,6 +33,8 @@ struct Surroundings {
     hv::Hypervisor& hypervisor;
     hv::Store& store;
     ring::Limits limits;
+    /// Where the connections' journals are, for a successor to go on with them.
+    std::string state_dir;
 };
 
 class Vhost : public std::enable_shared_from_this<Vhost> {
@@ -40,11 +43,14 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
 
     /// Something below B or F may have changed.
     void look();
-    /// The daemon ends, or the vhost's nodes are gone: ends the connection at once. `closed` when
-    /// the devices have let go. No node is written any more.
+    /// The vhost's nodes are gone, or the daemon ends for good: ends the connection at once.
+    /// `closed` when the devices have let go. No node is written any more.
     void close(std::function<void()> closed);
     /// Tells the frontend that its backend is going away.
     void announce_end();
+    /// The daemon ends and another one is to go on: answers what was taken, and leaves the
+    /// connection as it is, also if there is none. `quiet` when that is done.
+    void hand_over(std::function<void()> quiet);
 
     [[nodiscard]] Worker& worker() noexcept { return data_->worker(); }
     [[nodiscard]] const std::string& frontend() const noexcept { return frontend_; }
@@ -52,6 +58,8 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
     void keep_house();
 
   private:
+    using State = xenbus::State;
+
     /// Of the connection to the frontend.
     enum class Link : std::uint8_t { down, up, stopping };
     struct ServedLun {
@@ -88,6 +96,9 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
     void begin_round();
     void open_new_luns();
     void open_lun(const LunNode& node);
+    [[nodiscard]] std::shared_ptr<Target> open_target(const std::string& node_name);
+    void serve_lun(const LunNode& node, std::shared_ptr<Target> target);
+    void not_opened(const std::string& node_name, const std::string& reason);
     void listen_to(Target& target, const std::string& node_name, std::uint64_t opening);
     void lun_failed(const std::string& node_name, const std::string& reason);
     void warn_of_lun(const std::string& node_name, const std::string& what);
@@ -98,7 +109,15 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
     void confirm_luns(xenbus::State from, xenbus::State to);
     [[nodiscard]] Expected<Endpoint, std::string> read_endpoint();
     [[nodiscard]] bool same_connection();
-    [[nodiscard]] Expected<void, std::string> link_up();
+    [[nodiscard]] Expected<void, std::string> link_up(std::unique_ptr<Journal> journal);
+
+    // vhost_takeover.cpp
+    void take_over(State ours, State theirs);
+    [[nodiscard]] bool taking_over() const noexcept { return inherited_ != nullptr; }
+    [[nodiscard]] bool luns_are_free();
+    [[nodiscard]] bool is_free(const LunNode& node, bool patient);
+    void look_again_soon();
+    void give_up_takeover();
     void set_error(const std::string& reason);
     void clear_error();
 
@@ -106,13 +125,19 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
     const DomId guest_;
     const std::string backend_;
     const std::string frontend_;
+    const std::string journal_path_;
     std::shared_ptr<DataPath> data_;
     LunNodes nodes_;
     std::map<std::string, ServedLun> luns_; ///< by node name
     std::set<std::string> failed_;          ///< not to be opened before the next connection
     std::uint64_t openings_ = 0;
     Link link_ = Link::down;
-    Endpoint endpoint_;        ///< of the present connection
+    Endpoint endpoint_;                  ///< of the present connection
+    std::unique_ptr<Journal> inherited_; ///< while a predecessor's connection is taken over
+    /// Units that a predecessor's commands may still be at.
+    std::map<std::string, std::shared_ptr<Target>> busy_;
+    std::chrono::steady_clock::time_point takeover_deadline_{};
+    boost::asio::steady_timer takeover_timer_;
     bool confirmed_ = false;   ///< its frontend has been at Connected
     bool we_ended_it_ = false; ///< the close is ours, so the next connection is ours to offer
     bool offered_ = false;     ///< feature nodes are written

@@ -34,28 +34,40 @@ void Vhost::open_new_luns() {
 
 void Vhost::open_lun(const LunNode& node) {
     try {
-        const auto v = nodes_.address(node.name);
-        const ring::Address address{v.channel, v.target, v.lun};
-        for (const auto& [name, other] : luns_)
-            if (other.address == address)
-                throw std::runtime_error("its address is taken by " + name);
-        auto config = nodes_.config(node.name);
-        const auto vm = around_.store.read(xenbus::domain_path(guest_) + "/vm");
-        config.serial = stable_serial(vm.value_or(xenbus::domain_path(guest_)), v);
-        std::shared_ptr<Target> target = make_target(config);
-        const std::uint64_t opening = ++openings_;
-        listen_to(*target, node.name, opening);
-        data_->worker().call([&] { data_->add_lun(address, std::move(target)); });
-        luns_[node.name] = {address, opening};
+        serve_lun(node, open_target(node.name));
         nodes_.set_state(node.name, State::initialised);
-        nodes_.clear_remarks(node.name);
-        log::info("vhost={} lun={} v-dev={} p-dev=\"{}\" opened", backend_, node.name,
-                  xenbus::to_string(v), config.pdev);
     } catch (const std::exception& error) {
-        log::warning("vhost={} lun={} failed error=\"{}\"", backend_, node.name, error.what());
-        nodes_.set_failed(node.name, error.what());
-        failed_.insert(node.name);
+        not_opened(node.name, error.what());
     }
+}
+
+/// Throws what make_target() does, and std::runtime_error for what the nodes have wrong.
+std::shared_ptr<Target> Vhost::open_target(const std::string& node_name) {
+    const auto v = nodes_.address(node_name);
+    for (const auto& [name, other] : luns_)
+        if (other.address == ring::Address{v.channel, v.target, v.lun})
+            throw std::runtime_error("its address is taken by " + name);
+    auto config = nodes_.config(node_name);
+    const auto vm = around_.store.read(xenbus::domain_path(guest_) + "/vm");
+    config.serial = stable_serial(vm.value_or(xenbus::domain_path(guest_)), v);
+    return make_target(config);
+}
+
+void Vhost::serve_lun(const LunNode& node, std::shared_ptr<Target> target) {
+    const auto v = nodes_.address(node.name);
+    const ring::Address address{v.channel, v.target, v.lun};
+    const std::uint64_t opening = ++openings_;
+    listen_to(*target, node.name, opening);
+    data_->worker().call([&] { data_->add_lun(address, std::move(target)); });
+    luns_[node.name] = {address, opening};
+    nodes_.clear_remarks(node.name);
+    log::info("vhost={} lun={} v-dev={} opened", backend_, node.name, xenbus::to_string(v));
+}
+
+void Vhost::not_opened(const std::string& node_name, const std::string& reason) {
+    log::warning("vhost={} lun={} failed error=\"{}\"", backend_, node_name, reason);
+    nodes_.set_failed(node_name, reason);
+    failed_.insert(node_name);
 }
 
 bool Vhost::serves(const std::string& node_name, std::uint64_t opening) const {

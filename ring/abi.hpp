@@ -80,6 +80,7 @@ struct PageLayout {
     static constexpr std::size_t req_event = 4;
     static constexpr std::size_t rsp_prod = 8;
     static constexpr std::size_t rsp_event = 12;
+    static constexpr std::size_t stamp = 24; ///< ours, in the padding (20 to 63); 8 bytes
     static constexpr std::size_t entries = 64;
     static constexpr std::size_t entry_size = 252;
 };

@@ -13,9 +13,18 @@ namespace pvscsi::ring {
 
 class BackRing {
   public:
-    /// `start` is the free-running index of the first request and response: 0 for a new ring.
-    explicit BackRing(SharedPage page, std::uint32_t start = 0) noexcept
-        : page_(page), req_cons_(start), rsp_prod_(start), rsp_published_(start) {}
+    /// Where a backend's end stands; 0 and 0 for a new ring.
+    struct Position {
+        std::uint32_t req_cons = 0; ///< requests below it were taken
+        std::uint32_t rsp_prod = 0; ///< responses below it were published
+    };
+
+    explicit BackRing(SharedPage page) noexcept : BackRing(page, Position{}) {}
+    /// Goes on where a predecessor stopped: it had put the responses below `from.rsp_prod` in
+    /// their slots, and may have died before the frontend could see them.
+    BackRing(SharedPage page, Position from) noexcept
+        : page_(page), req_cons_(from.req_cons), rsp_prod_(from.rsp_prod),
+          rsp_published_(from.rsp_prod) {}
 
     /// Requests that the frontend has published and take() has not returned yet; at most
     /// ring_size less the unanswered ones. Looks at the shared index once.
@@ -84,6 +93,14 @@ class BackRing {
         page_.store(PageLayout::req_event, req_cons_ + 1, std::memory_order_relaxed);
         std::atomic_thread_fence(std::memory_order_seq_cst);
     }
+
+    /// Publishes what the predecessor may have left unpublished; once, before anything else. The
+    /// frontend is to be notified in any case.
+    void take_over() noexcept {
+        page_.store(PageLayout::rsp_prod, rsp_prod_, std::memory_order_release);
+    }
+
+    [[nodiscard]] Position position() const noexcept { return {req_cons_, rsp_prod_}; }
 
     /// Requests taken and not answered.
     [[nodiscard]] unsigned in_flight() const noexcept { return req_cons_ - rsp_prod_; }

@@ -23,6 +23,12 @@ class SharedPage {
         assert(page.size() == ring_page_size);
     }
 
+    /// A word of ours in the page's padding, which nothing else uses: a backend that finds it knows
+    /// the page for the one that it or its predecessor served. A new ring's padding is zero. The
+    /// peer can change it; then the page is not recognised.
+    [[nodiscard]] std::uint64_t stamp() const noexcept { return stamp_word().load(); }
+    void set_stamp(std::uint64_t stamp) noexcept { stamp_word().store(stamp); }
+
   private:
     friend class BackRing;
     friend class FrontRing;
@@ -51,6 +57,10 @@ class SharedPage {
 
     [[nodiscard]] std::atomic_ref<std::uint32_t> word(std::size_t offset) const noexcept {
         return std::atomic_ref<std::uint32_t>(*reinterpret_cast<std::uint32_t*>(base_ + offset));
+    }
+    [[nodiscard]] std::atomic_ref<std::uint64_t> stamp_word() const noexcept {
+        return std::atomic_ref<std::uint64_t>(
+            *reinterpret_cast<std::uint64_t*>(base_ + PageLayout::stamp));
     }
     [[nodiscard]] std::byte* slot(std::uint32_t index) const noexcept {
         return base_ + PageLayout::entries + (index % ring_size) * PageLayout::entry_size;

@@ -130,21 +130,34 @@ class QueueBed {
         : own_(adopt_fd, ::eventfd(0, EFD_NONBLOCK)), guest_(adopt_fd, ::eventfd(0, EFD_NONBLOCK)),
           front(ring::SharedPage(memory.page(ring_ref))), worker("bed", wait) {
         memory.dear_calls = dear_calls;
-        run([&] {
-            backend::Connection connection;
-            connection.grants = std::make_unique<FakeGrants>(memory);
-            connection.ring_page = std::make_unique<FakeMappedPages>(memory.page(ring_ref));
-            connection.channel = std::make_unique<FakeChannel>(own_.get(), guest_.get());
-            queue = std::make_shared<backend::Queue>(
-                worker, luns, limits, std::move(connection),
-                [this](std::string reason) { fault = std::move(reason); }, patience);
-            queue->start();
-        });
+        serve(limits, patience, backend::Journal::create(journal_path()));
     }
     ~QueueBed() {
         if (!stopped)
             run([&] { queue->stop([] {}); });
-        run([&] { queue.reset(); });
+        run([&] { queue.reset(), graveyard.clear(); });
+        ::unlink(journal_path().c_str());
+    }
+
+    static std::string journal_path() {
+        return "/dev/shm/pvscsi-test-journal." + std::to_string(::getpid());
+    }
+
+    /// The daemon dies: whatever it has is over, and nothing is answered. Its targets are told as
+    /// devices are: not at all.
+    void die() {
+        run([&] {
+            queue->stop([] {});
+            for (auto& lun : luns.all())
+                lun->in_flight = 0;
+        });
+        graveyard.push_back(std::move(queue));
+    }
+    /// Another one goes on with what it left.
+    void take_over(ring::Limits limits = {64, true}) {
+        auto journal = backend::Journal::reopen(journal_path());
+        REQUIRE(journal);
+        serve(limits, {}, std::move(*journal));
     }
 
     /// On the worker, between its turns.
@@ -217,6 +230,21 @@ class QueueBed {
     }
 
   private:
+    void serve(ring::Limits limits, backend::Patience patience,
+               std::unique_ptr<backend::Journal> journal) {
+        run([&] {
+            backend::Connection connection;
+            connection.grants = std::make_unique<FakeGrants>(memory);
+            connection.ring_page = std::make_unique<FakeMappedPages>(memory.page(ring_ref));
+            connection.journal = std::move(journal);
+            connection.channel = std::make_unique<FakeChannel>(own_.get(), guest_.get());
+            queue = std::make_shared<backend::Queue>(
+                worker, luns, limits, std::move(connection),
+                [this](std::string reason) { fault = std::move(reason); }, patience);
+            queue->start();
+        });
+    }
+
     UniqueFd own_, guest_;
 
   public:
@@ -227,6 +255,7 @@ class QueueBed {
     bool stopped = false;
     backend::Worker worker;
     std::shared_ptr<backend::Queue> queue;
+    std::vector<std::shared_ptr<backend::Queue>> graveyard;
 };
 
 } // namespace pvscsi::test

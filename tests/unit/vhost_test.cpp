@@ -72,7 +72,7 @@ class Bed {
 
     void start_daemon() {
         store_of_daemon = hypervisor.open_store();
-        around.emplace(Surroundings{control, hypervisor, *store_of_daemon, {64, true}});
+        around.emplace(Surroundings{control, hypervisor, *store_of_daemon, {64, true}, host.directory().string()});
         registry = std::make_unique<Registry>(*around, workers, [this] { store_lost = true; });
     }
     void stop_daemon() {

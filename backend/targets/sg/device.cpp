@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <fcntl.h>
+#include <fstream>
 #include <poll.h>
 #include <scsi/sg.h>
 #include <stdexcept>
@@ -56,7 +57,7 @@ class KernelSgDevice final : public SgDevice {
         // Two units on one device would break each other's reservations, resets and data.
         if (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
             if (errno == EWOULDBLOCK)
-                throw std::runtime_error(node_ + " is already in use by another unit");
+                throw_errno(EBUSY, node_ + " is already in use by another unit");
             throw_errno(errno, "cannot lock " + node_);
         }
         ::sg_scsi_id id{};
@@ -68,6 +69,13 @@ class KernelSgDevice final : public SgDevice {
     const std::string& node() const noexcept override { return node_; }
     std::uint8_t type() const noexcept override { return type_; }
     std::unique_ptr<SgFile> open() override { return std::make_unique<KernelSgFile>(open_fd()); }
+    bool busy() noexcept override {
+        // Documentation/ABI: commands that the low-level driver has (drivers/scsi/scsi_sysfs.c).
+        const auto name = node_.substr(node_.rfind('/') + 1);
+        std::ifstream file("/sys/class/scsi_generic/" + name + "/device/device_busy");
+        unsigned commands = 0;
+        return (file >> commands) && commands > 0;
+    }
     int reset() noexcept override {
         int how = reset_device_no_escalate;
         return ::ioctl(lock_.get(), SG_SCSI_RESET, &how) == 0 ? 0 : errno;

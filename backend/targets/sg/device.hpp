@@ -41,6 +41,8 @@ class SgDevice {
     [[nodiscard]] virtual std::uint8_t type() const noexcept = 0;
     /// Throws std::system_error. Any thread.
     [[nodiscard]] virtual std::unique_ptr<SgFile> open() = 0;
+    /// The device has commands under way, whoever sent them. Any thread.
+    [[nodiscard]] virtual bool busy() noexcept { return false; }
     /// LOGICAL UNIT RESET and nothing wider. Blocks, maybe for long. 0 or an errno. Any thread.
     [[nodiscard]] virtual int reset() noexcept = 0;
 };

@@ -26,6 +26,7 @@ class SgTarget final : public Target, private SgChannelOwner, private SgResetOwn
     SgTarget(std::shared_ptr<SgDevice> device, bool read_only, SgPatience patience = {});
     ~SgTarget() override;
 
+    [[nodiscard]] bool busy_elsewhere() noexcept override { return device_->busy(); }
     void attach(Worker& worker) override;
     void attach(boost::asio::io_context& context);
     void detach() noexcept override;

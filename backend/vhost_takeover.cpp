@@ -1,0 +1,98 @@
+// A frontend that is connected to a daemon which is no more: its connection is taken up where that
+// one left it, without a word to the guest. That needs the predecessor's journal, the same ring,
+// and units that the predecessor's commands have left.
+#include "backend/vhost.hpp"
+
+#include <cerrno>
+
+namespace pvscsi::backend {
+
+namespace {
+
+/// A killed process's commands end by themselves, mostly at once; a device that keeps one longer
+/// is reset.
+constexpr std::chrono::seconds settle_patience{10};
+constexpr std::chrono::milliseconds settle_interval{20};
+
+bool is_in_use(const std::exception& error) {
+    const auto* const system = dynamic_cast<const std::system_error*>(&error);
+    return system != nullptr && system->code() == std::errc::device_or_resource_busy;
+}
+
+} // namespace
+
+/// Called with every look until the connection is up, or is not to be had.
+void Vhost::take_over(State ours, State theirs) {
+    if (!taking_over()) {
+        auto journal = Journal::reopen(journal_path_);
+        if (!journal || ours == State::closed || ours == State::initialising)
+            return end_from_our_side(ours, "the backend was restarted" +
+                                               (journal ? "" : ": " + journal.error()));
+        inherited_ = std::move(*journal);
+        takeover_deadline_ = std::chrono::steady_clock::now() + settle_patience;
+    }
+    if (!luns_are_free())
+        return look_again_soon();
+    busy_.clear();
+    if (const auto linked = link_up(std::move(inherited_)); !linked)
+        return end_from_our_side(ours, linked.error());
+    link_ = Link::up;
+    confirmed_ = theirs != State::initialised;
+    clear_error();
+    changes_.info("taken over luns={}", luns_.size());
+    look();
+}
+
+/// Opens all units; false while one waits for the predecessor's commands to end.
+bool Vhost::luns_are_free() {
+    const bool patient = std::chrono::steady_clock::now() < takeover_deadline_;
+    bool all = true;
+    for (const LunNode& node : nodes_.list()) {
+        // What is to be removed is served until the frontend says that it has let go.
+        const bool served = node.state == State::initialised || node.state == State::connected ||
+                            node.state == State::closing;
+        if (served && !luns_.contains(node.name) && !failed_.contains(node.name))
+            all &= is_free(node, patient);
+    }
+    return all;
+}
+
+bool Vhost::is_free(const LunNode& node, bool patient) {
+    try {
+        auto& target = busy_[node.name];
+        if (!target)
+            target = open_target(node.name);
+        const bool busy = target->busy_elsewhere();
+        if (busy && patient)
+            return false;
+        serve_lun(node, std::move(target));
+        if (busy) {
+            log_.warning("lun={} reset: a dead daemon's commands do not end", node.name);
+            data_->worker().call(
+                [&, address = luns_[node.name].address] { data_->settle_by_reset(address); });
+        }
+    } catch (const std::exception& error) {
+        if (patient && is_in_use(error))
+            return false;
+        not_opened(node.name, error.what());
+    }
+    return true;
+}
+
+void Vhost::look_again_soon() {
+    takeover_timer_.expires_after(settle_interval);
+    takeover_timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+        const auto self = weak.lock();
+        if (self && !error)
+            self->look();
+    });
+}
+
+void Vhost::give_up_takeover() {
+    takeover_timer_.cancel();
+    busy_.clear();
+    if (const auto journal = std::exchange(inherited_, nullptr))
+        journal->remove();
+}
+
+} // namespace pvscsi::backend
