@@ -63,7 +63,6 @@ void DataPath::disconnect(std::function<void()> drained) {
     auto queue = std::exchange(queue_, nullptr);
     if (!queue)
         return drained();
-    queue->forget();
     // The queue owns the buffers that devices may still use: it lives until they have ended, and
     // is let go of from the loop, not from inside its own call.
     auto& context = worker_.context();

@@ -55,7 +55,7 @@ std::unique_ptr<Journal> Journal::create(const std::string& path, ring::BackRing
         errno = error;
         fail("no room for " + unfinished);
     }
-    std::unique_ptr<Journal> journal(new Journal(path, map(fd.get()), false));
+    std::unique_ptr<Journal> journal(new Journal(map(fd.get()), false));
     journal->image_.stamp = random_stamp();
     journal->image_.req_cons = start.req_cons;
     journal->image_.rsp_prod = start.rsp_prod;
@@ -74,7 +74,7 @@ Expected<std::unique_ptr<Journal>, std::string> Journal::reopen(const std::strin
     if (::fstat(fd.get(), &info) != 0 || info.st_size != sizeof(Image))
         return unexpected(path + " is not a journal");
     try {
-        std::unique_ptr<Journal> journal(new Journal(path, map(fd.get()), true));
+        std::unique_ptr<Journal> journal(new Journal(map(fd.get()), true));
         if (!journal->sound())
             return unexpected(path + " is damaged or another version's");
         return journal;
@@ -116,10 +116,6 @@ std::vector<Journal::Open> Journal::open_requests() const {
         return a.index - base < b.index - base;
     });
     return requests;
-}
-
-void Journal::remove() noexcept {
-    ::unlink(path_.c_str());
 }
 
 } // namespace pvscsi::backend

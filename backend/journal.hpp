@@ -56,8 +56,6 @@ class Journal {
     [[nodiscard]] ring::BackRing::Position position() const noexcept;
     /// In ring order.
     [[nodiscard]] std::vector<Open> open_requests() const;
-    /// Ends it: the connection is over, and no successor goes on with it.
-    void remove() noexcept;
 
     // --- the queue's ---
     /// Where the next request of a slot that is free is to be copied to.
@@ -70,12 +68,10 @@ class Journal {
 
   private:
     struct Image;
-    Journal(std::string path, Image& image, bool inherited)
-        : path_(std::move(path)), image_(image), inherited_(inherited) {}
+    Journal(Image& image, bool inherited) : image_(image), inherited_(inherited) {}
     static Image& map(int fd);
     [[nodiscard]] bool sound() const;
 
-    const std::string path_;
     Image& image_;
     const bool inherited_;
 };
@@ -105,11 +101,9 @@ inline void stored_before() noexcept {
 }
 } // namespace detail
 
+/// Its last request's answer was committed, so nobody reads the record while it is written over.
 inline ring::WireRequest& Journal::blank(unsigned slot) noexcept {
-    auto& record = image_.records[slot];
-    record.state = Image::free;
-    detail::stored_before();
-    return record.request;
+    return image_.records[slot].request;
 }
 
 inline void Journal::record(unsigned slot, std::uint32_t index) noexcept {

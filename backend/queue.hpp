@@ -69,8 +69,6 @@ class Queue final : public Pollable,
     /// The daemon ends and leaves the connection to its successor: takes no request any more and
     /// answers what it has. `quiet` is called when nothing is left; stop() may come before.
     void quiesce(std::function<void()> quiet);
-    /// The connection is over for good: no successor is to go on with it.
-    void forget() noexcept { journal_.remove(); }
     /// Gives memory that idle slots hold back to the system.
     void trim() noexcept;
 

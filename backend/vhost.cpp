@@ -205,7 +205,7 @@ void Vhost::reconfigure(State ours) {
 }
 
 void Vhost::disconnect(State ours, State next) {
-    give_up_takeover();
+    forget_connection();
     if (link_ == Link::down) {
         if (next == State::closed || ours != State::closed)
             move(ours, next);
@@ -252,7 +252,7 @@ bool Vhost::online() {
 
 void Vhost::end_from_our_side(State ours, const std::string& reason) {
     log_.warning("closing reason=\"{}\"", reason);
-    give_up_takeover();
+    forget_connection();
     set_error(reason);
     we_ended_it_ = true;
     if (link_ == Link::up)
@@ -281,7 +281,7 @@ void Vhost::hand_over(std::function<void()> quiet) {
 
 void Vhost::close(std::function<void()> closed) {
     closed_ = true;
-    give_up_takeover();
+    forget_connection();
     data_->worker().post([data = data_, closed = std::move(closed)] { data->close(closed); });
 }
 

@@ -117,7 +117,7 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
     [[nodiscard]] bool luns_are_free();
     [[nodiscard]] bool is_free(const LunNode& node, bool patient);
     void look_again_soon();
-    void give_up_takeover();
+    void forget_connection();
     void set_error(const std::string& reason);
     void clear_error();
 

@@ -4,6 +4,7 @@
 #include "backend/vhost.hpp"
 
 #include <cerrno>
+#include <unistd.h>
 
 namespace pvscsi::backend {
 
@@ -88,11 +89,12 @@ void Vhost::look_again_soon() {
     });
 }
 
-void Vhost::give_up_takeover() {
+/// The connection, be it ours or a predecessor's, is over for good.
+void Vhost::forget_connection() {
     takeover_timer_.cancel();
     busy_.clear();
-    if (const auto journal = std::exchange(inherited_, nullptr))
-        journal->remove();
+    inherited_.reset();
+    ::unlink(journal_path_.c_str());
 }
 
 } // namespace pvscsi::backend

@@ -156,6 +156,29 @@ TEST_CASE("whenever the daemon dies, each request is answered once") {
     CHECK(all > 20);
 }
 
+TEST_CASE("responses that the dead daemon had not published yet are seen") {
+    const auto page = std::make_unique<test::Page>();
+    ring::SharedPage shared(*page);
+    ring::FrontRing front(shared);
+    front.put(turs(7));
+    (void)front.publish();
+    {
+        const auto journal = Journal::create(journal_path());
+        SteppedDaemon daemon(shared, *journal);
+        daemon.take(0);
+        daemon.answer({0});
+        daemon.run(daemon.steps() - 1);
+    }
+    CHECK(front.available() == 0u);
+    const auto journal = Journal::reopen(journal_path());
+    REQUIRE(journal);
+    CHECK((*journal)->open_requests().empty());
+    ring::BackRing ring(shared, (*journal)->position());
+    ring.take_over();
+    CHECK(front.available() == 1u);
+    ::unlink(journal_path().c_str());
+}
+
 TEST_CASE("a journal that can't be trusted is not gone on with") {
     const test::TempFile file(0);
     SECTION("there is none") {

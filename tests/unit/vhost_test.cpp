@@ -4,6 +4,8 @@
 #include "tests/support/queue_bed.hpp"
 #include "tests/support/store_host.hpp"
 
+#include <filesystem>
+
 using namespace pvscsi;
 using namespace pvscsi::backend;
 using xenbus::State;
@@ -13,7 +15,9 @@ namespace {
 constexpr DomId guest{7};
 std::vector<std::weak_ptr<test::HeldTarget>> opened; // in order, by make_target()
 std::vector<std::string> serials;
-unsigned refusals; // of make_target()
+unsigned refusals;   // of make_target()
+unsigned busy_opens; // that make_target() refuses yet
+unsigned busy_looks; // that find a target busy yet
 
 class OpenedTarget final : public Target {
   public:
@@ -22,6 +26,7 @@ class OpenedTarget final : public Target {
     Step resume(Request& request) noexcept override { return held_->resume(request); }
     void abort(Request& request) noexcept override { held_->abort(request); }
     void detach() noexcept override { held_->detach(); }
+    bool busy_elsewhere() noexcept override { return busy_looks > 0 && busy_looks-- > 0; }
     std::uint8_t device_type() const noexcept override { return 0; }
 
   private:
@@ -65,6 +70,7 @@ class Bed {
     Bed() {
         opened.clear();
         serials.clear();
+        busy_opens = busy_looks = 0;
         host.add_guest(guest);
         workers.push_back(std::make_unique<Worker>("bed", Wait::event));
     }
@@ -72,9 +78,19 @@ class Bed {
 
     void start_daemon() {
         store_of_daemon = hypervisor.open_store();
-        around.emplace(Surroundings{control, hypervisor, *store_of_daemon, {64, true}, host.directory().string()});
+        around.emplace(Surroundings{
+            control, hypervisor, *store_of_daemon, {64, true}, host.directory().string()});
         registry = std::make_unique<Registry>(*around, workers, [this] { store_lost = true; });
     }
+    /// As a daemon does for SIGTERM.
+    void hand_over() {
+        bool quiet = false;
+        registry->hand_over([&] { quiet = true; });
+        until([&] { return quiet; });
+        registry.reset();
+        control.restart();
+    }
+    [[nodiscard]] std::string journal() const { return host.directory().string() + "/7-0.ring"; }
     void stop_daemon() {
         if (!registry)
             return;
@@ -190,6 +206,8 @@ namespace pvscsi::backend {
 std::unique_ptr<Target> make_target(const LunConfig& config) {
     if (config.pdev == "broken" && ++refusals > 0)
         throw std::runtime_error("no such backing");
+    if (busy_opens > 0 && busy_opens-- > 0)
+        throw std::system_error(EBUSY, std::generic_category(), "in use");
     auto held = std::make_shared<test::HeldTarget>();
     opened.push_back(held);
     serials.push_back(config.serial);
@@ -368,6 +386,56 @@ TEST_CASE("a daemon that comes after a dead one ends what it can't go on with, a
     bed.connect();
     bed.expect(bed.dev("dev-0", "state"), "4");
     CHECK(bed.get(bed.b + "/error") == "-");
+}
+
+TEST_CASE("a daemon that comes after another one goes on with the connection") {
+    Bed bed;
+    bed.create({{"0:0:0:0", "x"}});
+    bed.start_daemon();
+    bed.connect();
+    bed.expect(bed.dev("dev-0", "state"), "4");
+    bed.hand_over();
+    CHECK(bed.get(bed.b + "/state") == "4");
+    bed.send(test::QueueBed::request(9, {0, 0, 0, 0, 0, 0})); // while none is there
+
+    SECTION("as if nothing had been") {
+        bed.start_daemon();
+        bed.until([&] { return opened.size() == 2 && bed.held(1) == 1; });
+        CHECK(bed.get(bed.b + "/state") == "4");
+        CHECK(bed.get(bed.dev("dev-0", "state")) == "4");
+    }
+    SECTION("once what the other one had open is free") {
+        busy_opens = 3;
+        bed.start_daemon();
+        bed.until([&] { return opened.size() == 2 && bed.held(1) == 1; });
+        CHECK(busy_opens == 0);
+        CHECK(bed.get(bed.dev("dev-0", "state")) == "4");
+    }
+    SECTION("once the other one's commands have left the device") {
+        busy_looks = 3;
+        bed.start_daemon();
+        bed.until([&] { return opened.size() == 2 && bed.held(1) == 1; });
+        CHECK(busy_looks == 0);
+    }
+    SECTION("and closes it if the ring is not the same one") {
+        bed.offer_ring(); // the guest started anew meanwhile
+        bed.put(bed.f + "/state", "4");
+        bed.start_daemon();
+        bed.expect(bed.b + "/state", "5");
+        CHECK(bed.get(bed.b + "/error").find("another ring") != std::string::npos);
+    }
+    SECTION("but not if the frontend has left meanwhile") {
+        bed.put(bed.f + "/state", "6");
+        bed.start_daemon();
+        bed.expect(bed.b + "/state", "6");
+        CHECK(!std::filesystem::exists(bed.journal()));
+    }
+    SECTION("and keeps no journal of vhosts that went meanwhile") {
+        CHECK(std::filesystem::exists(bed.journal()));
+        REQUIRE(bed.store.remove(bed.b));
+        bed.start_daemon();
+        CHECK(!std::filesystem::exists(bed.journal()));
+    }
 }
 
 TEST_CASE("what the toolstack takes offline stays closed") {
