@@ -4,6 +4,8 @@
     writer.py NODE BYTES NOTES          until the file $E2E_STOP exists
     writer.py --check NODE NOTES        what is on the disk against the notes
 
+With E2E_STRICT every error ends it; else those of a backend that comes and goes do not.
+
 A block holds its number, a sequence number and a checksum; the notes are records of both. A write
 that was not acknowledged may be on the disk or not; an acknowledged one must be, or a later one.
 """
@@ -57,6 +59,8 @@ def is_good(header):
 
 def is_worth_retrying(header):
     """The backend went away, was not back in time, or tells that it was reset."""
+    if os.environ.get("E2E_STRICT"):
+        return False
     return header.host_status in (1, 2, 8, 13, 14) or (
         header.status == 2 and header.sense_key == 6)
 

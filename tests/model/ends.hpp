@@ -62,7 +62,8 @@ class XenFront {
 
 class OurBack {
   public:
-    OurBack(Page& page, std::uint32_t start) : ring_(ring::SharedPage(page.bytes), start) {}
+    OurBack(Page& page, std::uint32_t start)
+        : ring_(ring::SharedPage(page.bytes), {start, start}) {}
     bool take(ring::WireRequest& request) {
         if (sound(ring_.available()) == 0)
             return false;

@@ -24,7 +24,7 @@ TEST_CASE("a backend accepts a producer index only if that many can be unanswere
         for (std::uint32_t in_flight = 0; in_flight <= ring_size; ++in_flight)
             for (int distance = -40; distance <= 40; ++distance) {
                 Page page;
-                BackRing back(SharedPage(page.bytes), start);
+                BackRing back(SharedPage(page.bytes), {start, start});
                 WireRequest request;
                 for (std::uint32_t i = 0; i < in_flight; ++i)
                     back.take(request);
@@ -72,7 +72,7 @@ TEST_CASE("a frontend accepts a producer index only if that many were asked") {
 
 TEST_CASE("extreme indices are faults") {
     Page page;
-    BackRing back(SharedPage(page.bytes), 0);
+    BackRing back(SharedPage(page.bytes));
     for (const std::uint32_t producer :
          {17u, 0x7fffffffu, 0x80000000u, 0x80000001u, 0xffffffffu, 0xfffffff0u}) {
         poke(page, PageLayout::req_prod, producer);
