@@ -13,8 +13,9 @@ namespace {
 class Drain {
   public:
     explicit Drain(fuzz::Input& input)
-        : input_(input), start_(input.take<std::uint32_t>()), ring_(SharedPage(page_), start_),
-          taken_(start_), answered_(start_), published_(start_) {}
+        : input_(input), start_(input.take<std::uint32_t>()),
+          ring_(SharedPage(page_), {start_, start_}), taken_(start_), answered_(start_),
+          published_(start_) {}
 
     void run() {
         while (!input_.empty() && sound_) {
