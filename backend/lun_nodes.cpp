@@ -21,9 +21,13 @@ std::vector<LunNode> LunNodes::list() {
     return nodes;
 }
 
-bool LunNodes::is_gone(const std::string& name) {
-    const auto state = store_.read(path(name, "state"));
-    return !state && state.error() == std::errc::no_such_file_or_directory;
+std::optional<std::set<std::string>> LunNodes::names() {
+    const auto names = store_.list(root_);
+    if (names)
+        return std::set<std::string>(names->begin(), names->end());
+    if (names.error() == std::errc::no_such_file_or_directory)
+        return std::set<std::string>{};
+    return {};
 }
 
 std::string LunNodes::required(const std::string& name, const std::string& node) {

@@ -11,6 +11,7 @@
 #include "common/xenbus/state.hpp"
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -29,8 +30,8 @@ class LunNodes {
     LunNodes(hv::Store& store, std::string path) : store_(store), root_(path + "/vscsi-devs") {}
 
     [[nodiscard]] std::vector<LunNode> list();
-    /// Really not there, as opposed to not readable now.
-    [[nodiscard]] bool is_gone(const std::string& name);
+    /// The names alone, in one round trip; nothing if the store can't tell now.
+    [[nodiscard]] std::optional<std::set<std::string>> names();
     /// Throws std::runtime_error with what is missing or malformed.
     [[nodiscard]] xenbus::VirtualAddress address(const std::string& name);
     [[nodiscard]] LunConfig config(const std::string& name);

@@ -42,7 +42,7 @@ void Vhost::act(State ours, State theirs) {
         return;
     case State::closed:
         // At InitWait the next connection is on offer already.
-        if (up || (ours != State::closed && ours != State::init_wait))
+        if (up || (ours != State::init_wait && (ours != State::closed || we_ended_it_)))
             return disconnect(ours, State::closed);
         // The toolstack may add and remove units while no frontend is there.
         return tend_luns();
@@ -59,6 +59,9 @@ void Vhost::act(State ours, State theirs) {
     case State::connected:
     case State::reconfiguring:
     case State::reconfigured:
+        if (!up && theirs != State::initialised &&
+            (ours == State::closing || ours == State::closed))
+            return nothing_left(ours);
         if (ours == State::closing)
             return; // the frontend's turn
         if (up && theirs == State::initialised && !same_connection())
@@ -123,6 +126,7 @@ void Vhost::connect(State ours) {
     greet(ours);
     // A LUN that was in use by an earlier connection is to be scanned anew.
     confirm_luns(State::connected, State::initialised);
+    unconfirmed_ = true;
     if (const auto linked = link_up(nullptr); !linked)
         return end_from_our_side(state_of(backend_), linked.error());
     link_ = Link::up;
@@ -193,7 +197,8 @@ void Vhost::while_connected(State ours) {
     confirmed_ = true;
     if (ours != State::connected && ours != State::reconfigured)
         return;
-    confirm_luns(State::initialised, State::connected);
+    if (std::exchange(unconfirmed_, false))
+        confirm_luns(State::initialised, State::connected);
     move(ours, State::connected);
 }
 
@@ -236,6 +241,14 @@ void Vhost::disconnected(State next) {
     if (next == State::init_wait)
         move(state_of(backend_), State::init_wait);
     look();
+}
+
+/// The frontend is connected to what we have ended, or a dead predecessor has: no command of its
+/// will be answered any more, and it need not wait for that.
+void Vhost::nothing_left(State ours) {
+    we_ended_it_ = true;
+    forget_connection();
+    move(ours, State::closed);
 }
 
 /// Both ends are closed. What we ended we offer again; what the frontend ended stays closed until

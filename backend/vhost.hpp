@@ -84,6 +84,7 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
     void reconfigure(xenbus::State ours);
     void disconnect(xenbus::State ours, xenbus::State next);
     void disconnected(xenbus::State next);
+    void nothing_left(xenbus::State ours);
     void after_closed();
     [[nodiscard]] bool online();
     void end_from_our_side(xenbus::State ours, const std::string& reason);
@@ -138,6 +139,7 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
     std::map<std::string, std::shared_ptr<Target>> busy_;
     std::chrono::steady_clock::time_point takeover_deadline_{};
     boost::asio::steady_timer takeover_timer_;
+    bool unconfirmed_ = false; ///< units are at 3 that go to 4 with the frontend
     bool confirmed_ = false;   ///< its frontend has been at Connected
     bool we_ended_it_ = false; ///< the close is ours, so the next connection is ours to offer
     bool offered_ = false;     ///< feature nodes are written

@@ -60,6 +60,7 @@ void Vhost::serve_lun(const LunNode& node, std::shared_ptr<Target> target) {
     listen_to(*target, node.name, opening);
     data_->worker().call([&] { data_->add_lun(address, std::move(target)); });
     luns_[node.name] = {address, opening};
+    unconfirmed_ = true;
     nodes_.clear_remarks(node.name);
     log::info("vhost={} lun={} v-dev={} opened", backend_, node.name, xenbus::to_string(v));
 }
@@ -142,8 +143,11 @@ void Vhost::close_removed_luns() {
 
 /// Whose nodes are gone while the guest is connected: taken away by force.
 void Vhost::close_vanished_luns() {
+    const auto present = nodes_.names();
+    if (!present)
+        return;
     for (auto it = luns_.begin(); it != luns_.end();) {
-        if (!nodes_.is_gone(it->first)) {
+        if (present->contains(it->first)) {
             ++it;
             continue;
         }

@@ -16,7 +16,7 @@ struct xs_handle;
 
 namespace pvscsi::hv {
 
-class XsStore final : public Store {
+class XsStore : public Store {
   public:
     /// Connects to the daemon's socket at `path`; Xen's own way if it is empty.
     explicit XsStore(const std::string& path = {});

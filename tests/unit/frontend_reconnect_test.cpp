@@ -35,6 +35,23 @@ TEST_CASE("a backend that closes may finish what is in flight; then it can come 
     REQUIRE(bed.run_until([&] { return answered.calls == 2; }));
 }
 
+TEST_CASE("a backend that has nothing left of a connection is not waited for") {
+    FrontendBed bed;
+    bed.timing.drain_grace = std::chrono::hours(1);
+    bed.backend.serving = false;
+    Session& session = bed.open();
+    Outcome lost;
+    REQUIRE(session.submit(command(test_unit_ready), lost.handler()));
+    session.flush();
+    bed.backend.alive = false;
+    bed.backend.set_state(State::closing);
+    session.poll();
+    CHECK(lost.calls == 0); // it might still be answered
+    bed.backend.set_state(State::closed);
+    REQUIRE(bed.run_until([&] { return lost.calls == 1; }));
+    CHECK(lost.host == Host::transport_disrupted);
+}
+
 TEST_CASE("a daemon that was killed and starts again gets a new connection") {
     FrontendBed bed;
     bed.backend.serving = false;
