@@ -1,8 +1,6 @@
 // pvscsid: the backend daemon.
 #include "backend/daemon.hpp"
-#include "common/base/log.hpp"
-
-#include <CLI/CLI.hpp>
+#include "common/base/command_line.hpp"
 
 #include <algorithm>
 #include <cstdio>
@@ -14,10 +12,6 @@ using namespace pvscsi;
 const std::map<std::string, backend::Wait> waits{{"event", backend::Wait::event},
                                                  {"adaptive", backend::Wait::adaptive},
                                                  {"poll", backend::Wait::poll}};
-const std::map<std::string, log::Level> levels{{"debug", log::Level::debug},
-                                               {"info", log::Level::info},
-                                               {"warning", log::Level::warning},
-                                               {"error", log::Level::error}};
 
 /// One core stays with the guests and the control thread.
 unsigned default_threads() {
@@ -43,11 +37,10 @@ int main(int argc, char** argv) {
     app.add_option("--threads", options.threads, "data threads; a vhost is pinned to one of them")
         ->check(CLI::Range(1u, 256u))
         ->capture_default_str();
-    app.add_option("--wait", options.wait,
-                   "how data threads wait for work: sleep at once (event), spin for a bounded time "
-                   "that tunes itself (adaptive, the default), or never sleep while a vhost is "
-                   "connected (poll)")
-        ->transform(CLI::CheckedTransformer(waits));
+    add_choice(app, "--wait", options.wait, waits,
+               "how data threads wait for work: sleep at once (event), spin for a bounded time "
+               "that tunes itself (adaptive, the default), or never sleep while a vhost is "
+               "connected (poll)");
     app.add_option("--max-spin", most_spin, "longest spin of --wait=adaptive, microseconds")
         ->check(CLI::Range(0L, 100'000L))
         ->capture_default_str();
@@ -58,11 +51,11 @@ int main(int argc, char** argv) {
     app.add_option("--state-dir", options.state_dir,
                    "what the next daemon needs to go on with the guests' connections; default: "
                    "/run/pvscsi, or pvscsid in the embedded host's directory");
-    app.add_option("--log-level", level, "debug, info (the default), warning or error")
-        ->transform(CLI::CheckedTransformer(levels));
+    add_log_level(app, level);
     app.add_option("--ready-fd", options.ready_fd,
                    "write a newline to this file descriptor and close it when serving");
-    CLI11_PARSE(app, argc, argv);
+    if (const auto status = parse_command_line(app, argc, argv))
+        return *status;
 
     log::init("pvscsid", level);
     try {

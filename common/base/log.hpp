@@ -1,8 +1,8 @@
 // Logging: key=value lines to standard error, or to the journal under systemd. Never on the I/O
 // path. What a peer can cause goes through PeerLog, which bounds how much of it there is.
 //
-// A thin non-template function stands behind the macros' place, so that a log call costs little
-// code and headers do not pull spdlog in.
+// A function that is no template stands behind the calls, so that one costs little code and headers
+// do not pull spdlog in.
 #pragma once
 
 #include <fmt/core.h>

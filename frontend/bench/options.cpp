@@ -1,8 +1,7 @@
 #include "frontend/bench/options.hpp"
 
-#include <CLI/CLI.hpp>
+#include "common/base/command_line.hpp"
 
-#include <map>
 #include <random>
 #include <stdexcept>
 
@@ -37,6 +36,7 @@ const char* to_string(Wait wait) {
 
 bool parse_options(int argc, char** argv, Options& options, int& status) {
     CLI::App app{"Puts load on a LUN of a pvscsi guest and measures it."};
+    app.set_version_flag("--version", PVSCSI_VERSION);
     std::string lun; // its value goes to options.lun
     app.add_option("DOMAIN", options.session.domain, "guest to be, by name or number")->required();
     app.add_option("LUN", lun, "H:C:T:L as in the guest's vscsi= list")
@@ -50,25 +50,23 @@ bool parse_options(int argc, char** argv, Options& options, int& status) {
         });
     app.add_option("--host", options.session.host_dir,
                    "directory of the embedded host (default: $PVSCSI_HOST)");
-    app.add_option("--rw", options.access, "read, write, randread, randwrite or randrw")
-        ->transform(CLI::CheckedTransformer(access_names));
+    add_choice(app, "--rw", options.access, access_names, "what the commands do (randread)");
     app.add_option("--bs", options.block, "bytes of one command, e.g. 4k")
         ->transform(CLI::AsSizeValue(false));
     app.add_option("--size", options.size, "bytes of the LUN to use (default: all)")
         ->transform(CLI::AsSizeValue(false));
     app.add_option("--iodepth", options.depth, "commands in flight")->check(CLI::Range(1, 16));
     app.add_option("--runtime", options.runtime, "seconds")->check(CLI::PositiveNumber);
-    app.add_option("--wait", options.wait, "event, adaptive or poll")
-        ->transform(CLI::CheckedTransformer(wait_names));
+    add_choice(app, "--wait", options.wait, wait_names,
+               "sleep at once (event), spin for a bounded time (adaptive, the default), or never "
+               "sleep (poll)");
     app.add_option("--seed", options.seed, "of offsets and data (default: a different one)");
     app.add_option("--daemon-pid", options.daemon_pid, "count this process' CPU time, too");
     app.add_flag("--verify", options.verify,
                  "write data that tell where they belong, and check what is read");
     app.add_flag("--json", options.json, "print one JSON object");
-    try {
-        app.parse(argc, argv);
-    } catch (const CLI::ParseError& error) {
-        status = app.exit(error) == 0 ? 0 : 2;
+    if (const auto ended = parse_command_line(app, argc, argv)) {
+        status = *ended;
         return false;
     }
     options.session.device = options.lun.host;

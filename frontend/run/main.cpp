@@ -1,11 +1,11 @@
 // pvscsi-run: runs unmodified SCSI programs as a guest, over the frontend library.
+#include "common/base/command_line.hpp"
 #include "frontend/run/child.hpp"
 #include "frontend/run/guest.hpp"
 #include "frontend/run/instance.hpp"
 #include "frontend/run/server.hpp"
 #include "frontend/run/vhost_watch.hpp"
 
-#include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -46,6 +46,7 @@ constexpr char footer[] =
 std::optional<int> parse(int argc, char** argv, Options& options) {
     CLI::App app(description, "pvscsi-run");
     app.footer(footer);
+    app.set_version_flag("--version", PVSCSI_VERSION);
     app.prefix_command();
     app.add_option("--host", options.host,
                    "Directory of the embedded host (default: $PVSCSI_HOST; without, Xen)");
@@ -57,11 +58,8 @@ std::optional<int> parse(int argc, char** argv, Options& options) {
         ->capture_default_str();
     app.add_flag("--list", options.list, "Print the nodes and run nothing");
     app.add_option("DOMAIN", options.domain, "The guest, by name or number")->required();
-    try {
-        app.parse(argc, argv);
-    } catch (const CLI::ParseError& error) {
-        return app.exit(error) == 0 ? 0 : status_failed;
-    }
+    if (const auto status = parse_command_line(app, argc, argv, status_failed))
+        return status;
     options.command = app.remaining();
     if (!options.command.empty() && options.command.front() == "--")
         options.command.erase(options.command.begin());

@@ -84,7 +84,8 @@ void DomainNodes::domain_destroyed(const DomainRecord& domain) noexcept try {
     store_.unlisten(store_socket(directory_.path(), domain.id));
     // A backend that hears of the release finds the nodes gone already, as after xl destroy.
     for (const std::string& path : {domain_path(domain.id), vm_path(domain)})
-        if (const auto removed = store_.dom0().remove(path); !removed)
+        if (const auto removed = store_.dom0().remove(path);
+            !removed && removed.error() != std::errc::no_such_file_or_directory)
             log::warning("domain={} path={} error=\"{}\"", domain.id.value(), path,
                          removed.error().message());
     store_.release_domain(domain.id);

@@ -1,6 +1,6 @@
 // pvscsi-hostd: the embedded host, which lets the project's programs be domains on a machine
 // without Xen. It serves the store and the broker of one directory until it is told to end.
-#include "common/base/log.hpp"
+#include "common/base/command_line.hpp"
 #include "common/hypervisor/host/broker.hpp"
 #include "common/hypervisor/host/domain_nodes.hpp"
 #include "common/hypervisor/host/host_directory.hpp"
@@ -8,11 +8,9 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
-#include <CLI/CLI.hpp>
 
 #include <csignal>
 #include <cstdio>
-#include <map>
 #include <string>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -30,17 +28,12 @@ struct Options {
 };
 
 void add_options(CLI::App& app, Options& options) {
-    const std::map<std::string, log::Level> levels{{"debug", log::Level::debug},
-                                                   {"info", log::Level::info},
-                                                   {"warning", log::Level::warning},
-                                                   {"error", log::Level::error}};
+    app.set_version_flag("--version", PVSCSI_VERSION);
     app.add_option("--dir", options.dir, "Directory for the sockets; made if it is not there")
         ->required();
     app.add_option("--ready-fd", options.ready_fd,
                    "Write a newline to this file descriptor and close it when ready");
-    app.add_option("--log-level", options.level, "debug, info, warning or error")
-        ->transform(CLI::CheckedTransformer(levels))
-        ->option_text("LEVEL");
+    pvscsi::add_log_level(app, options.level);
 }
 
 /// A guest costs about ten descriptors, an event channel three.
@@ -86,7 +79,8 @@ int main(int argc, char** argv) {
                  "pvscsi-hostd");
     Options options;
     add_options(app, options);
-    CLI11_PARSE(app, argc, argv);
+    if (const auto status = pvscsi::parse_command_line(app, argc, argv))
+        return *status;
     log::init("pvscsi-hostd", options.level);
     // Whoever can open a domain's socket is that domain.
     ::umask(0077);

@@ -64,8 +64,12 @@ UniqueFd listen_seqpacket(const std::string& path) {
 UniqueFd connect_seqpacket(const std::string& path) {
     const sockaddr_un address = address_of(path);
     UniqueFd socket = make_socket(0);
-    if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-        fail(errno, "cannot connect to " + path);
+    if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+        const int error = errno;
+        const bool nobody = error == ENOENT || error == ECONNREFUSED;
+        fail(error, "cannot connect to " + path +
+                        (nobody ? ", no pvscsi-hostd serves that directory" : ""));
+    }
     return socket;
 }
 

@@ -21,7 +21,7 @@ until_true 20 there 'test -e /dev/pvscsi/1:0:0:0' || fail "the new vhost's node 
 there 'sg_turs /dev/pvscsi/1:0:0:0' || fail "the new vhost does not serve"
 [ "$(pvscsi-run demo --list | tr '\n' ' ')" = "$(node 0) /dev/pvscsi/1:0:0:0 " ] || fail "--list"
 
-# Its last LUN goes, and the vhost with it; the same number again is another vhost.
+# The vhost stays when its last LUN goes; another one of the same address is another unit.
 says 'detached' pvscsictl detach demo 1:0:0:0
 until_true 20 there 'test ! -e /dev/pvscsi/1:0:0:0' || fail "the node stays"
 says 'attached' pvscsictl attach demo ram:16M,1:0:0:0
