@@ -43,10 +43,11 @@ struct SgOperation {
 
     int pack_id = 0; ///< the kernel's name for the command; never the same twice in a row
     State state = State::idle;
-    bool covered_by_reset = false; ///< was in flight when the device was reset
-    Request* request = nullptr;    ///< whose it is, or whose it was last
-    SgChannel* channel = nullptr;  ///< the way it went to the device
-    std::uint64_t ended = 0;       ///< when, in operations; 0: unused since it came back
+    bool covered_by_reset = false;                    ///< was in flight when the device was reset
+    Request* request = nullptr;                       ///< whose it is, or whose it was last
+    SgChannel* channel = nullptr;                     ///< the way it went to the device
+    std::chrono::steady_clock::time_point deadline{}; ///< of one in flight
+    std::uint64_t ended = 0; ///< when, in operations; 0: unused since it came back
     SgBuffer buffer;
     std::span<std::byte> data;
     std::array<std::uint8_t, scsi::Sense::max_size> sense{};

@@ -21,11 +21,13 @@
 
 namespace pvscsi::backend {
 
-/// How long the parts of a reset may take.
+/// How long the parts of a reset may take, and commands that the kernel does not end.
 struct SgPatience {
     std::chrono::milliseconds reset{10'000};
     /// For commands to come back by themselves after it.
     std::chrono::milliseconds commands{500};
+    /// For the kernel's own abort and resets, after a command's timeout.
+    std::chrono::milliseconds overdue{60'000};
 };
 
 class SgResetOwner {

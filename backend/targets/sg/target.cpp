@@ -79,12 +79,14 @@ void SgTarget::attach(boost::asio::io_context& context) {
     SgResetOwner& reset_owner = *this;
     channel_ = std::make_shared<SgChannel>(context, std::move(file_), channel_owner);
     reset_.emplace(context, device_, patience_, reset_owner);
+    alarm_.emplace(context, [this] { end_overdue(); });
     channel_->wait();
 }
 
 void SgTarget::detach() noexcept {
     if (reset_)
         reset_->close();
+    alarm_.reset();
     close_channels();
 }
 
@@ -131,24 +133,61 @@ Step SgTarget::submit(Request& request, SgOperation& operation) noexcept {
         return answer(request, host_outcome(HostCode::no_connect));
     }
     operations_.rename(operation);
-    const int error = channel_->submit(header_for(request, operation, device_->type()));
+    const auto header = header_for(request, operation, device_->type());
+    const int error = channel_->submit(header);
     if (error != 0) {
         operations_.ended(operation);
         return answer(request, outcome_of_refusal(error, request.length()));
     }
     operations_.submitted(operation, *channel_);
+    operation.deadline = std::chrono::steady_clock::now() +
+                         std::chrono::milliseconds(header.timeout) + patience_.overdue;
+    alarm_->set(operation.deadline);
     return Step::pending;
 }
 
 /// The request of an operation that is no longer in flight.
 void SgTarget::end(SgOperation& operation, Outcome outcome) noexcept {
     Request& request = *operation.request;
-    if (std::exchange(operation.covered_by_reset, false) && --covered_by_reset_ == 0)
-        fresh_.reset();
+    uncover(operation);
     if (operation.state == State::in_flight)
         operations_.ended(operation);
     request.outcome = outcome;
     request.finish();
+}
+
+void SgTarget::uncover(SgOperation& operation) noexcept {
+    if (std::exchange(operation.covered_by_reset, false) && --covered_by_reset_ == 0)
+        fresh_.reset();
+}
+
+/// The guest gets its answer, the kernel keeps the command.
+void SgTarget::leave_aside(SgOperation& operation, HostCode host) noexcept {
+    Request& request = *operation.request;
+    operations_.abandoned(operation);
+    request.outcome = host_outcome(host);
+    request.finish();
+}
+
+void SgTarget::end_overdue() noexcept {
+    const auto now = std::chrono::steady_clock::now();
+    unsigned overdue = 0;
+    for (SgOperation& operation : operations_) {
+        if (operation.state != State::in_flight)
+            continue;
+        if (operation.deadline > now) {
+            alarm_->set(operation.deadline);
+            continue;
+        }
+        uncover(operation);
+        leave_aside(operation, HostCode::time_out);
+        ++overdue;
+    }
+    if (overdue == 0)
+        return;
+    log_.warning("commands={} are overdue, and the kernel does not end them", overdue);
+    if (covered_by_reset_ == 0)
+        reset_->settled();
 }
 
 bool SgTarget::fetched(const ::sg_io_hdr& header) noexcept {
@@ -226,11 +265,8 @@ void SgTarget::give_up() noexcept {
     for (SgOperation& operation : operations_) {
         if (operation.state != State::in_flight || !operation.covered_by_reset)
             continue;
-        Request& request = *operation.request;
-        operations_.abandoned(operation);
         operation.covered_by_reset = false;
-        request.outcome = host_outcome(HostCode::reset);
-        request.finish();
+        leave_aside(operation, HostCode::reset);
         ++given_up;
     }
     covered_by_reset_ = 0;

@@ -8,10 +8,15 @@
 // those that are not back soon after it are answered with HostCode::reset, and their file is put
 // aside until they are; the unit goes on with a fresh one. What puts too many aside gets BUSY.
 //
+// The timeout of a command runs in the kernel, but only while the device has it. One that the
+// adapter does not take, or that the kernel does not end for another reason, is answered with
+// HostCode::time_out when its time is long over, and kept aside in the same way.
+//
 // Nothing is ever repeated. Thread: the worker's.
 #pragma once
 
 #include "backend/target.hpp"
+#include "backend/targets/sg/alarm.hpp"
 #include "backend/targets/sg/channel.hpp"
 #include "backend/targets/sg/operation.hpp"
 #include "backend/targets/sg/reset.hpp"
@@ -44,6 +49,9 @@ class SgTarget final : public Target, private SgChannelOwner, private SgResetOwn
     void end(SgOperation& operation, Outcome outcome) noexcept;
     void mark_write_protected(std::uint8_t opcode, std::span<std::byte> data) const noexcept;
     void close_channels() noexcept;
+    void leave_aside(SgOperation& operation, scsi::HostCode host) noexcept;
+    void uncover(SgOperation& operation) noexcept;
+    void end_overdue() noexcept;
 
     bool fetched(const ::sg_io_hdr& header) noexcept override;
     void lost(int error) noexcept override;
@@ -63,6 +71,7 @@ class SgTarget final : public Target, private SgChannelOwner, private SgResetOwn
     std::shared_ptr<SgChannel> channel_;
     std::vector<std::shared_ptr<SgChannel>> retired_; ///< with abandoned commands
     std::optional<SgReset> reset_;
+    std::optional<SgAlarm> alarm_;
     unsigned covered_by_reset_ = 0;
     bool lost_ = false;
 };
