@@ -240,7 +240,11 @@ class QueueBed {
             connection.channel = std::make_unique<FakeChannel>(own_.get(), guest_.get());
             queue = std::make_shared<backend::Queue>(
                 worker, luns, limits, std::move(connection),
-                [this](std::string reason) { fault = std::move(reason); }, patience);
+                [this](std::string reason) {
+                    fault = std::move(reason);
+                    ++faults;
+                },
+                patience);
             queue->start();
         });
     }
@@ -252,6 +256,7 @@ class QueueBed {
     ring::FrontRing front;
     backend::LunMap luns;
     std::string fault;
+    unsigned faults = 0;
     bool stopped = false;
     backend::Worker worker;
     std::shared_ptr<backend::Queue> queue;

@@ -29,9 +29,11 @@ WireRequest manage(std::uint16_t tag, WireAction action, std::uint16_t victim = 
 class EchoTarget final : public backend::Target {
   public:
     std::array<std::byte, 4096> data{};
+    std::size_t greed = 0; ///< that much more than the guest has
+    unsigned dropped = 0;
     backend::Step start(backend::Request& request) noexcept override {
         if (request.direction() == Direction::to_device) {
-            request.want_data(std::span(data).first(request.length()));
+            request.want_data(std::span(data).first(request.length() + greed));
             return backend::Step::need_data;
         }
         request.outcome.data_in = data;
@@ -41,6 +43,7 @@ class EchoTarget final : public backend::Target {
         request.outcome.consumed = static_cast<std::uint32_t>(request.data().size());
         return backend::Step::done;
     }
+    void drop(backend::Request&) noexcept override { ++dropped; }
     std::uint8_t device_type() const noexcept override { return 0; }
 };
 
@@ -143,6 +146,46 @@ TEST_CASE("a grant that can't be used is that request's error alone") {
     CHECK(responses[1].residual_len == 512);
     CHECK(responses[2].rslt == host_error);
     CHECK(responses[3].rslt == 0);
+}
+
+TEST_CASE("what one request had wrong is not its slot's next one's") {
+    QueueBed bed;
+    auto target = bed.add_lun<EchoTarget>();
+    bed.memory.page(1);
+    const auto write = [&](std::uint16_t tag, std::uint32_t ref) {
+        bed.send({QueueBed::request(tag, write_one, WireDirection::to_device, {{ref, 0, 512}})});
+        return bed.response()->rslt;
+    };
+    CHECK(write(1, 77) == host_error);
+    CHECK(write(2, 1) == 0);
+    CHECK(target->dropped == 1); // nor is it left at the unit
+}
+
+TEST_CASE("indirect descriptors that can't be fetched are not those of the slot's last request") {
+    QueueBed bed;
+    bed.add_lun<EchoTarget>();
+    bed.memory.page(1);
+    const WireSegment segment{1, 0, 512};
+    std::memcpy(bed.memory.page(5).data(), &segment, sizeof segment);
+    const auto read = [&](std::uint32_t descriptors) {
+        auto wire = QueueBed::request(1, read_one, WireDirection::from_device,
+                                      {{descriptors, 0, sizeof segment}});
+        wire.nr_segments |= indirect_flag;
+        bed.send({wire});
+        return bed.response()->rslt;
+    };
+    CHECK(read(5) == 0);
+    CHECK(read(77) == host_error);
+}
+
+TEST_CASE("a unit that wants more data than there are does not get it") {
+    QueueBed bed;
+    auto target = bed.add_lun<EchoTarget>();
+    target->greed = 512;
+    bed.memory.page(1);
+    bed.send({QueueBed::request(1, write_one, WireDirection::to_device, {{1, 0, 512}})});
+    CHECK(bed.response()->rslt == host_error);
+    CHECK(target->dropped == 1);
 }
 
 TEST_CASE("a malformed request is answered with its own tag") {
@@ -249,6 +292,100 @@ TEST_CASE("an ABORT that can't be done fails in bounded time, and the victim is 
     CHECK(bed.response()->rqid == 4);
 }
 
+TEST_CASE("an ABORT that failed is not heard of again when its victim ends") {
+    QueueBed bed({64, true}, {std::chrono::milliseconds(300), std::chrono::seconds(20)});
+    auto target = bed.add_lun();
+    bed.send({QueueBed::request(1, tur)});
+    wait_held(bed, *target, 1);
+    bed.send({manage(2, WireAction::abort, 1)});
+    CHECK(bed.response()->rslt == task_management_failed);
+    // Another one, in the same slot, for another command.
+    bed.send({manage(3, WireAction::reset)});
+    for (std::size_t resets = 0; resets == 0;)
+        bed.run([&] { resets = target->resets.size(); });
+    end(bed, target->held[0], scsi::HostCode::ok);
+    CHECK(bed.response()->rqid == 1);
+    CHECK(bed.silent());
+    bed.run([&] { target->resets[0](true); });
+    CHECK(bed.response()->rslt == task_management_success);
+}
+
+TEST_CASE("a slot that was a victim's is nobody's victim with its next command") {
+    QueueBed bed;
+    auto target = bed.add_lun();
+    bed.send({QueueBed::request(1, tur)}); // slot 0
+    wait_held(bed, *target, 1);
+    bed.send({manage(2, WireAction::abort, 1)}); // slot 1
+    end(bed, target->held[0], scsi::HostCode::abort);
+    CHECK(bed.response()->rqid == 1);
+    CHECK(bed.response()->rqid == 2);
+    bed.send({QueueBed::request(3, tur)}); // slot 0
+    bed.send({QueueBed::request(4, tur)}); // slot 1
+    bed.send({QueueBed::request(5, tur)}); // slot 2
+    wait_held(bed, *target, 4);
+    end(bed, target->held[2], scsi::HostCode::ok);
+    CHECK(bed.response()->rqid == 4);
+    bed.send({manage(6, WireAction::abort, 5)}); // slot 1, and its victim is in slot 2
+    for (std::size_t aborted = 0; aborted < 2;)
+        bed.run([&] { aborted = target->aborted.size(); });
+    end(bed, target->held[1], scsi::HostCode::ok);
+    CHECK(bed.response()->rqid == 3);
+    CHECK(bed.silent());
+    end(bed, target->held[3], scsi::HostCode::abort);
+    CHECK(bed.response()->rqid == 5);
+    CHECK(bed.response()->rqid == 6);
+}
+
+TEST_CASE("an ABORT and a RESET that wait have a time each") {
+    QueueBed bed({64, true}, {std::chrono::milliseconds(50), std::chrono::minutes(1)});
+    auto target = bed.add_lun();
+    bed.send({QueueBed::request(1, tur)});
+    wait_held(bed, *target, 1);
+    bed.send({manage(2, WireAction::abort, 1), manage(3, WireAction::reset)});
+    const auto abort = bed.response();
+    REQUIRE(abort);
+    CHECK(abort->rqid == 2);
+    CHECK(abort->rslt == task_management_failed);
+    CHECK(bed.silent());
+    bed.run([&] { target->resets[0](true); });
+    end(bed, target->held[0], scsi::HostCode::reset);
+    CHECK(bed.response()->rqid == 1);
+    CHECK(bed.response()->rslt == task_management_success);
+}
+
+TEST_CASE("the late answer to a RESET is not taken for the next one's") {
+    QueueBed bed({64, true}, {std::chrono::milliseconds(300), std::chrono::milliseconds(300)});
+    auto target = bed.add_lun();
+    bed.send({manage(1, WireAction::reset)});
+    CHECK(bed.response()->rslt == task_management_failed);
+    bed.send({manage(2, WireAction::reset)}); // in the same slot
+    for (std::size_t resets = 0; resets < 2;)
+        bed.run([&] { resets = target->resets.size(); });
+    bed.run([&] { target->resets[0](true); });
+    CHECK(bed.silent());
+    bed.run([&] { target->resets[1](false); });
+    CHECK(bed.response()->rslt == task_management_failed);
+}
+
+TEST_CASE("a RESET that the device refuses has failed, and keeps its unit until then") {
+    QueueBed bed;
+    auto target = bed.add_lun();
+    bed.send({manage(1, WireAction::reset)});
+    for (std::size_t resets = 0; resets == 0;)
+        bed.run([&] { resets = target->resets.size(); });
+    std::shared_ptr<backend::Lun> removed;
+    bool idle = false;
+    bed.run([&] {
+        removed = bed.luns.remove({});
+        removed->when_idle = [&] { idle = true; };
+    });
+    CHECK(removed->in_flight == 1);
+    bed.run([&] { target->resets[0](false); });
+    CHECK(bed.response()->rslt == task_management_failed);
+    bed.run([] {});
+    CHECK(idle);
+}
+
 TEST_CASE("a RESET waits for the unit and its commands, others go on") {
     QueueBed bed;
     auto target = bed.add_lun({0, 0, 0});
@@ -334,7 +471,10 @@ TEST_CASE("an index where it can't be ends the ring, once") {
     std::string fault;
     while (fault.empty())
         bed.run([&] { fault = bed.fault; });
-    CHECK_FALSE(fault.empty());
+    bed.kick();
+    bed.run([&] { (void)bed.queue->poll(); });
+    bed.run([] {});
+    bed.run([&] { CHECK(bed.faults == 1); });
 }
 
 TEST_CASE("stopping lets the guest's pages go at once and waits for the devices") {

@@ -156,7 +156,10 @@ TEST_CASE("results that cannot be fetched end the unit") {
     unit.settle();
     REQUIRE(unit.owner.times(*unit.requests[0]) == 1);
     CHECK(unit.outcome(0).host == HostCode::no_connect);
-    CHECK(unit.failures.size() == 1);
+    REQUIRE(unit.failures.size() == 1);
+    // The kernel's way to say that the device is gone.
+    CHECK(unit.failures[0].find(error == ENODEV ? "the device was removed"
+                                                : std::strerror(error)) != std::string::npos);
     CHECK(unit.file().closed);
 }
 
@@ -177,6 +180,8 @@ TEST_CASE("a device that is removed ends its commands, now and later") {
 
     REQUIRE(unit.read(2) == Step::done);
     CHECK(unit.outcome(2).host == HostCode::no_connect);
+    // No data is fetched for it.
+    CHECK(unit.start(3, command(write_block, ring::Direction::to_device), 512) == Step::done);
     CHECK(unit.reset()->value() == false);
 }
 
@@ -240,7 +245,10 @@ TEST_CASE("a read-only unit tells the guest's drivers") {
     REQUIRE(unit.start(0, command(row.cdb, ring::Direction::from_device), 512) == Step::pending);
     Bytes mode{3, 0, 0x10, 0, 0, 0, 0, 0};
     mode.resize(row.moved);
+    auto* const behind = static_cast<unsigned char*>(unit.file().running[0].header.dxferp);
+    std::memset(behind, 0x55, 16);
     unit.file().complete(mode);
     unit.settle();
     CHECK(unit.data_in(0) == row.expected);
+    CHECK(behind[row.moved] == 0x55); // what did not come is not touched
 }

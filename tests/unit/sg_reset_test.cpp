@@ -38,7 +38,7 @@ TEST_CASE("commands that a reset brings back have their own outcome, before the 
 }
 
 TEST_CASE("commands that do not come back after a reset are answered, and never heard of again") {
-    SgUnit unit;
+    SgUnit unit(false, 0, {1h, 20ms});
     for (unsigned i = 0; i < 16; ++i)
         REQUIRE(unit.read(i) == Step::pending);
     const auto result = unit.reset();
@@ -103,6 +103,8 @@ TEST_CASE("with too many commands kept aside the unit is BUSY, until some come b
     unit.file(2).complete(Bytes(512, 1));
     unit.settle();
     CHECK(unit.read(0) == Step::pending);
+    CHECK(unit.file(2).running.size() == 16);
+    CHECK(unit.file(3).closed);
     unit.file(2).running.clear();
     while (!unit.file(0).running.empty())
         unit.file(0).complete();
@@ -146,6 +148,38 @@ TEST_CASE("a reset that does not end fails in time, and so do others until it ha
         return again->has_value() && again->value();
     });
     CHECK(unit.device->resets == 2);
+}
+
+TEST_CASE("the fresh file of a reset is for what does not come back") {
+    SgUnit unit(false, 0, {5s, 100ms});
+    const bool all = GENERATE(true, false);
+    REQUIRE(unit.read(0) == Step::pending);
+    REQUIRE(unit.read(1) == Step::pending);
+    const auto result = unit.reset();
+    unit.settle_until([&] { return unit.device->opened() == 2; });
+    unit.file().complete();
+    unit.settle_until([&] { return unit.ended(0); });
+    if (all)
+        unit.file().complete();
+    unit.settle_until([&] { return result->has_value(); });
+    CHECK(unit.ended(1));
+    CHECK(unit.file(1).closed == all);
+    REQUIRE(unit.read(2) == Step::pending);
+    CHECK(unit.file(all ? 0 : 1).running.size() == 1);
+}
+
+TEST_CASE("what was given up is not waited for by the next reset") {
+    SgUnit unit;
+    REQUIRE(unit.read(0) == Step::pending);
+    for (int i = 0; i < 2; ++i) {
+        const auto result = unit.reset();
+        unit.settle_until([&] { return result->has_value(); });
+        CHECK(result->value());
+    }
+    // The second one found nothing, so its fresh file was not needed.
+    REQUIRE(unit.read(1) == Step::pending);
+    CHECK(unit.file(1).running.size() == 1);
+    CHECK(unit.file(2).closed);
 }
 
 TEST_CASE("a reset asked for during another begins after it") {

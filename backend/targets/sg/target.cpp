@@ -271,11 +271,12 @@ void SgTarget::give_up() noexcept {
     }
     covered_by_reset_ = 0;
     log_.warning("commands={} did not come back after a reset", given_up);
-    if (!fresh_ || retired_.size() == max_retired)
+    auto fresh = std::move(fresh_); // closed again if it is not needed
+    if (!fresh || retired_.size() == max_retired)
         return;
     try {
         SgChannelOwner& owner = *this;
-        auto channel = std::make_shared<SgChannel>(*context_, std::move(fresh_), owner);
+        auto channel = std::make_shared<SgChannel>(*context_, std::move(fresh), owner);
         channel->wait();
         retired_.push_back(std::exchange(channel_, std::move(channel)));
     } catch (const std::exception& error) {
