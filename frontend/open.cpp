@@ -25,10 +25,11 @@ std::unique_ptr<Session> Session::open(const SessionOptions& options) {
     hv::HypervisorChoice choice = hv::HypervisorChoice::from(options.host_dir);
     if (!choice.host_dir.empty())
         choice.domain = find_domain(choice, options.domain);
-    else if (!options.domain.empty())
+    auto hypervisor = hv::open_hypervisor(choice);
+    if (choice.host_dir.empty() && !options.domain.empty())
         throw std::runtime_error("a domain can be chosen on the embedded host only; on Xen it is "
                                  "the one that this program runs in");
-    return Impl::open(hv::open_hypervisor(choice), options, frontend::Timing{});
+    return Impl::open(std::move(hypervisor), options, frontend::Timing{});
 }
 
 } // namespace pvscsi
