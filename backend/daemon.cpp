@@ -58,8 +58,8 @@ UniqueFd lock_state_dir(const std::string& path) {
 } // namespace
 
 Daemon::Daemon(const DaemonOptions& options)
-    : only_one_(lock_state_dir(state_dir_of(options))),
-      hypervisor_(hv::open_hypervisor(options.hypervisor)),
+    : hypervisor_(hv::open_hypervisor(options.hypervisor)),
+      only_one_(lock_state_dir(state_dir_of(options))),
       store_(hypervisor_->open_store()), around_{control_, *hypervisor_, *store_,
                                                  ring::Limits{options.max_segments, true},
                                                  state_dir_of(options)},

@@ -38,9 +38,9 @@ class Daemon {
     void end(bool hand_over);
 
     boost::asio::io_context control_{1};
-    UniqueFd only_one_; ///< locked
     bool lost_store_ = false;
-    std::unique_ptr<hv::Hypervisor> hypervisor_;
+    std::unique_ptr<hv::Hypervisor> hypervisor_; ///< first: without one nothing is made
+    UniqueFd only_one_;                          ///< locked
     std::unique_ptr<hv::Store> store_;
     std::vector<std::unique_ptr<Worker>> workers_;
     Surroundings around_;
