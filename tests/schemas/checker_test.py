@@ -26,6 +26,7 @@ CONNECTED = f"""\
 {B}/vscsi-devs/dev-1 = ""   (n0,r5)
 {B}/vscsi-devs/dev-1/p-dev = "file:/srv/a b"   (n0,r5)
 {B}/vscsi-devs/dev-1/p-devname = "file:/srv/a b"   (n0,r5)
+{B}/vscsi-devs/dev-1/target = "block"   (n0,r5)
 {B}/vscsi-devs/dev-1/v-dev = "0:0:0:0"   (n0,r5)
 {B}/vscsi-devs/dev-1/mode = "w"   (n0,r5)
 {B}/vscsi-devs/dev-1/state = "4"   (n0,r5)
