@@ -30,8 +30,9 @@ class EchoTarget final : public backend::Target {
   public:
     std::array<std::byte, 4096> data{};
     std::size_t greed = 0; ///< that much more than the guest has
-    unsigned dropped = 0;
+    unsigned started = 0, dropped = 0;
     backend::Step start(backend::Request& request) noexcept override {
+        ++started;
         if (request.direction() == Direction::to_device) {
             request.want_data(std::span(data).first(request.length() + greed));
             return backend::Step::need_data;
@@ -163,7 +164,7 @@ TEST_CASE("what one request had wrong is not its slot's next one's") {
 
 TEST_CASE("indirect descriptors that can't be fetched are not those of the slot's last request") {
     QueueBed bed;
-    bed.add_lun<EchoTarget>();
+    const auto target = bed.add_lun<EchoTarget>();
     bed.memory.page(1);
     const WireSegment segment{1, 0, 512};
     std::memcpy(bed.memory.page(5).data(), &segment, sizeof segment);
@@ -176,6 +177,7 @@ TEST_CASE("indirect descriptors that can't be fetched are not those of the slot'
     };
     CHECK(read(5) == 0);
     CHECK(read(77) == host_error);
+    CHECK(target->started == 1);
 }
 
 TEST_CASE("a unit that wants more data than there are does not get it") {
@@ -295,18 +297,19 @@ TEST_CASE("an ABORT that can't be done fails in bounded time, and the victim is 
 TEST_CASE("an ABORT that failed is not heard of again when its victim ends") {
     QueueBed bed({64, true}, {std::chrono::milliseconds(300), std::chrono::seconds(20)});
     auto target = bed.add_lun();
-    bed.send({QueueBed::request(1, tur)});
-    wait_held(bed, *target, 1);
-    bed.send({manage(2, WireAction::abort, 1)});
+    bed.send({QueueBed::request(1, tur), QueueBed::request(2, tur)});
+    wait_held(bed, *target, 2);
+    bed.send({manage(3, WireAction::abort, 1)});
     CHECK(bed.response()->rslt == task_management_failed);
     // Another one, in the same slot, for another command.
-    bed.send({manage(3, WireAction::reset)});
-    for (std::size_t resets = 0; resets == 0;)
-        bed.run([&] { resets = target->resets.size(); });
+    bed.send({manage(4, WireAction::abort, 2)});
+    for (std::size_t aborted = 0; aborted < 2;)
+        bed.run([&] { aborted = target->aborted.size(); });
     end(bed, target->held[0], scsi::HostCode::ok);
     CHECK(bed.response()->rqid == 1);
     CHECK(bed.silent());
-    bed.run([&] { target->resets[0](true); });
+    end(bed, target->held[1], scsi::HostCode::abort);
+    CHECK(bed.response()->rqid == 2);
     CHECK(bed.response()->rslt == task_management_success);
 }
 

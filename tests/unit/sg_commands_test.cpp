@@ -124,6 +124,26 @@ TEST_CASE("what the driver refuses is answered at once") {
     CHECK(unit.failures.empty());
 }
 
+TEST_CASE("what never got to the device takes no room from later connections") {
+    SgUnit unit;
+    const bool refused = GENERATE(true, false);
+    // The requests of many connections, each new.
+    for (unsigned i = 17; i < 17 + 100; ++i) {
+        unit.requests.push_back(std::make_unique<Request>(unit.owner));
+        if (refused) {
+            unit.file().submit_error = EINVAL;
+            REQUIRE(unit.read(i) == Step::done);
+            REQUIRE(unit.outcome(i).status == Status::check_condition);
+        } else {
+            REQUIRE(unit.start(i, command(write_block, ring::Direction::to_device), 512) ==
+                    Step::need_data);
+            unit.target->drop(*unit.requests[i]);
+        }
+    }
+    unit.file().submit_error = 0;
+    CHECK(unit.read(0) == Step::pending);
+}
+
 TEST_CASE("the driver's limit of 16 is met with TASK SET FULL") {
     SgUnit unit;
     for (unsigned i = 0; i < 16; ++i)
