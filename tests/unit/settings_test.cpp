@@ -1,0 +1,126 @@
+// pvscsid.toml: what is taken, and what is refused with the line and the remedy.
+#include "common/config/settings.hpp"
+#include "tests/support/temp_file.hpp"
+
+#include <catch2/catch.hpp>
+#include <fstream>
+
+using namespace pvscsi::config;
+
+namespace {
+
+std::string refusal(std::string_view text) {
+    const auto settings = parse_settings(text, "x.toml");
+    REQUIRE(!settings);
+    REQUIRE(settings.error().size() == 1);
+    return settings.error().front();
+}
+
+} // namespace
+
+TEST_CASE("every key is taken") {
+    const auto settings = parse_settings(R"(
+        [daemon]
+        threads = 3
+        wait = "poll"
+        max-spin-us = 0
+        max-segments = 26
+        state-dir = "/run/x"
+        log-level = "debug"
+        [allow]
+        devices = [ "/dev/disk/by-id/*" ]
+        folders = [ "/srv", "/var/lib/images/" ]
+        [domains]
+        files = []
+    )",
+                                         "x.toml");
+    REQUIRE(settings);
+    CHECK(settings->threads == 3u);
+    CHECK(settings->wait == "poll");
+    CHECK(settings->max_spin_us == 0u);
+    CHECK(settings->max_segments == 26u);
+    CHECK(settings->state_dir == "/run/x");
+    CHECK(settings->log_level == "debug");
+    CHECK(settings->devices == std::vector<std::string>{"/dev/disk/by-id/*"});
+    CHECK(settings->folders->size() == 2);
+    CHECK(settings->domain_files.empty());
+}
+
+TEST_CASE("what is not said is left to the defaults") {
+    const auto settings = parse_settings("# nothing\n", "x.toml");
+    REQUIRE(settings);
+    CHECK(!settings->threads);
+    CHECK(!settings->devices);
+    CHECK(settings->domain_files.size() == 2);
+}
+
+TEST_CASE("what is wrong is refused with its line and what would be right") {
+    const auto [text, said] = GENERATE(table<std::string, std::string>({
+        {"[daemon", "x.toml:1: "},
+        {"\n[deamon]\nthreads = 1", "x.toml:2: \"deamon\" is not known; expected [daemon]"},
+        {"daemon = 1", "x.toml:1: \"daemon\" is no table; expected [daemon]"},
+        {"[daemon]\nthread = 1",
+         "x.toml:2: [daemon] has no key \"thread\"; expected threads, wait, max-spin-us"},
+        {"[daemon]\nthreads = 0",
+         "x.toml:2: threads is not usable; expected a number from 1 to 256"},
+        {"[daemon]\nthreads = 257", "from 1 to 256"},
+        {"[daemon]\nthreads = 1.0", "from 1 to 256"},
+        {"[daemon]\nthreads = \"1\"", "from 1 to 256"},
+        {"[daemon]\nmax-spin-us = -1", "from 0 to 100000"},
+        {"[daemon]\nmax-segments = 25", "from 26 to 13312"},
+        {"[daemon]\nmax-segments = 13313", "from 26 to 13312"},
+        {"[daemon]\nwait = \"sleep\"", R"(expected one of "event", "adaptive", "poll")"},
+        {"[daemon]\nlog-level = 3", "\"debug\""},
+        {"[daemon]\nstate-dir = \"run\"", "an absolute path"},
+        {"[allow]\ndevices = \"/dev/sg0\"", "a list of absolute paths"},
+        {"[allow]\ndevices = [\"sg0\"]", "a list of absolute paths"},
+        {"[allow]\nfolders = [1]", "a list of absolute paths"},
+        {"[domains]\nfiles = [\"/etc/xen/*.cfg\", \"\"]", "a list of absolute paths"},
+        {"[daemon]\nthreads = 1\nthreads = 2", "x.toml:3: "},
+    }));
+    INFO(text);
+    const std::string line = refusal(text);
+    INFO(line);
+    CHECK(line.find(said) != std::string::npos);
+}
+
+TEST_CASE("all that is wrong is said at once") {
+    const auto settings = parse_settings("[daemon]\nthreads = 0\nwait = 1\n[x]\n", "x.toml");
+    REQUIRE(!settings);
+    CHECK(settings.error().size() == 3);
+}
+
+TEST_CASE("a file that is not there counts only if it was asked for") {
+    CHECK(read_settings("/nonexistent/pvscsid.toml", false));
+    const auto asked = read_settings("/nonexistent/pvscsid.toml", true);
+    REQUIRE(!asked);
+    CHECK(asked.error().front() ==
+          "/nonexistent/pvscsid.toml: cannot be read: No such file or directory");
+    CHECK(!read_settings("/proc", false));
+    const pvscsi::test::TempFile file(0);
+    CHECK(read_settings(file.path(), true));
+    std::ofstream(file.path()) << "[daemon]\nthreads = 2\n";
+    CHECK(read_settings(file.path(), true)->threads == 2u);
+}
+
+TEST_CASE("the allow-list") {
+    Settings settings;
+    CHECK(allows_device(settings, "/dev/sda"));
+    CHECK(allows_file(settings, "/etc/shadow"));
+    settings.devices = {"/dev/sg*", "/dev/vg/guest-*"};
+    settings.folders = {"/srv/images/", "/home/*/disks"};
+    CHECK(allows_device(settings, "/dev/sg12"));
+    CHECK(allows_device(settings, "/dev/vg/guest-a"));
+    CHECK(!allows_device(settings, "/dev/sda"));
+    CHECK(!allows_device(settings, "/dev/sg/1"));
+    CHECK(allows_file(settings, "/srv/images/a.img"));
+    CHECK(allows_file(settings, "/srv/images/sub/a.img"));
+    CHECK(!allows_file(settings, "/srv/images-other/a.img"));
+    CHECK(!allows_file(settings, "/srv/a.img"));
+    CHECK(allows_file(settings, "/home/joe/disks/a.img"));
+    CHECK(!allows_file(settings, "/home/joe/a.img"));
+    settings.folders->clear();
+    CHECK(!allows_file(settings, "/srv/images/a.img"));
+    settings.folders = {"/"};
+    CHECK(allows_file(settings, "/srv/images/a.img"));
+}
