@@ -1,6 +1,6 @@
-#include "backend/ctl/host_check.hpp"
 #include "backend/ctl/hotplug.hpp"
-#include "backend/ctl/text.hpp"
+#include "backend/toolstack/host_check.hpp"
+#include "backend/toolstack/text.hpp"
 
 #include <fmt/format.h>
 

@@ -1,7 +1,7 @@
 #include "backend/ctl/common.hpp"
 
-#include "backend/ctl/host_check.hpp"
-#include "backend/ctl/text.hpp"
+#include "backend/toolstack/host_check.hpp"
+#include "backend/toolstack/text.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>

@@ -1,6 +1,6 @@
 #include "backend/ctl/common.hpp"
-#include "backend/ctl/host_check.hpp"
-#include "backend/ctl/xl_file.hpp"
+#include "backend/toolstack/host_check.hpp"
+#include "backend/toolstack/xl_file.hpp"
 
 #include <fmt/format.h>
 

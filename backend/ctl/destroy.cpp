@@ -1,5 +1,5 @@
 #include "backend/ctl/common.hpp"
-#include "backend/ctl/text.hpp"
+#include "backend/toolstack/text.hpp"
 
 #include <fmt/format.h>
 

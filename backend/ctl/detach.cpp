@@ -1,5 +1,5 @@
 #include "backend/ctl/hotplug.hpp"
-#include "backend/ctl/text.hpp"
+#include "backend/toolstack/text.hpp"
 
 #include <fmt/format.h>
 

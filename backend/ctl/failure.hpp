@@ -4,7 +4,11 @@
 #include <stdexcept>
 #include <string>
 
+namespace pvscsi::toolstack {}
+
 namespace pvscsi::ctl {
+
+using namespace toolstack; // what the verbs are about: Lun, Vhost, ...
 
 /// Documented in `pvscsictl --help`; scripts rely on it.
 enum class ExitCode : int {

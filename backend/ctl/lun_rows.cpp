@@ -1,6 +1,6 @@
 #include "backend/ctl/lun_rows.hpp"
 
-#include "backend/ctl/text.hpp"
+#include "backend/toolstack/text.hpp"
 
 #include <algorithm>
 #include <array>
@@ -9,6 +9,8 @@
 namespace pvscsi::ctl {
 
 namespace {
+
+using toolstack::printable;
 
 constexpr std::size_t columns = 8;
 using Line = std::array<std::string, columns>;

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "backend/ctl/failure.hpp"
-#include "backend/ctl/inventory.hpp"
+#include "backend/toolstack/inventory.hpp"
 #include "common/hypervisor/domains.hpp"
 
 #include <chrono>

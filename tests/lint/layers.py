@@ -39,7 +39,7 @@ RESTRICTED = [
      ["common/hypervisor/xen/", "common/hypervisor/xs_store.cpp", "ring/abi_xen.cpp",
       "tests/model/xen_peer.c", "tests/unit/xen/", "tests/unit/store_wire_test.cpp",
       "tests/contract/"]),
-    ("xl's library", re.compile(r"^(libxl|xl)[a-z_]*\.h$"), ["backend/ctl/"]),
+    ("xl's library", re.compile(r"^(libxl|xl)[a-z_]*\.h$"), ["backend/toolstack/"]),
     ("the sg driver's header", re.compile(r"^scsi/sg\.h$"),
      ["backend/targets/sg/", "backend/targets/sg_", "frontend/run/", "tests/"]),
 ]

@@ -1,11 +1,11 @@
 // The grammar of `vscsi=` by table: every form that is taken, and each mistake with the message
 // that an administrator gets.
-#include "backend/ctl/vscsi_config.hpp"
+#include "backend/toolstack/vscsi_config.hpp"
 
 #include <catch2/catch.hpp>
 
 using namespace pvscsi;
-using namespace pvscsi::ctl;
+using namespace pvscsi::toolstack;
 
 namespace {
 

@@ -1,6 +1,6 @@
 // Reading xl configuration files and looking at what they name.
-#include "backend/ctl/host_check.hpp"
-#include "backend/ctl/xl_file.hpp"
+#include "backend/toolstack/host_check.hpp"
+#include "backend/toolstack/xl_file.hpp"
 
 #include <catch2/catch.hpp>
 #include <cstdlib>
@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 using namespace pvscsi;
-using namespace pvscsi::ctl;
+using namespace pvscsi::toolstack;
 
 namespace {
 

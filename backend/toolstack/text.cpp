@@ -1,6 +1,6 @@
-#include "backend/ctl/text.hpp"
+#include "backend/toolstack/text.hpp"
 
-namespace pvscsi::ctl {
+namespace pvscsi::toolstack {
 
 std::string printable(std::string_view text) {
     constexpr std::string_view digits = "0123456789abcdef";
@@ -19,4 +19,4 @@ std::string printable(std::string_view text) {
     return result;
 }
 
-} // namespace pvscsi::ctl
+} // namespace pvscsi::toolstack

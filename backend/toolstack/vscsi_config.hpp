@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-namespace pvscsi::ctl {
+namespace pvscsi::toolstack {
 
 /// One entry, understood.
 struct Lun {
@@ -50,4 +50,4 @@ struct ParsedList {
 /// One line: "entry 2: 'ram:0': the size is zero; expected ...".
 [[nodiscard]] std::string to_string(const Remark& remark);
 
-} // namespace pvscsi::ctl
+} // namespace pvscsi::toolstack

@@ -1,11 +1,11 @@
-#include "backend/ctl/inventory.hpp"
+#include "backend/toolstack/inventory.hpp"
 
 #include <algorithm>
 #include <cerrno>
 #include <limits>
 #include <system_error>
 
-namespace pvscsi::ctl {
+namespace pvscsi::toolstack {
 
 namespace {
 
@@ -160,4 +160,4 @@ std::string lun_state(const VhostEntry& vhost, const LunEntry& lun) {
     }
 }
 
-} // namespace pvscsi::ctl
+} // namespace pvscsi::toolstack

@@ -5,13 +5,13 @@
 // Thread: the store's. Errors: std::system_error when the store itself fails.
 #pragma once
 
-#include "backend/ctl/vhost_nodes.hpp"
+#include "backend/toolstack/vhost_nodes.hpp"
 
 #include <optional>
 #include <string>
 #include <vector>
 
-namespace pvscsi::ctl {
+namespace pvscsi::toolstack {
 
 struct LunEntry {
     unsigned number = 0; ///< N of dev-N
@@ -46,4 +46,4 @@ Result<std::optional<VhostEntry>> read_vhost(hv::Store& store, hv::StoreTxn txn,
 /// What to tell of a LUN in one word; they are in README.md and list.schema.json.
 [[nodiscard]] std::string lun_state(const VhostEntry& vhost, const LunEntry& lun);
 
-} // namespace pvscsi::ctl
+} // namespace pvscsi::toolstack

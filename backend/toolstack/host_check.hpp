@@ -3,12 +3,12 @@
 // Thread: any (it asks the file system). Errors: as remarks.
 #pragma once
 
-#include "backend/ctl/vscsi_config.hpp"
+#include "backend/toolstack/vscsi_config.hpp"
 
 #include <string>
 #include <vector>
 
-namespace pvscsi::ctl {
+namespace pvscsi::toolstack {
 
 [[nodiscard]] std::vector<Remark> check_backings(const std::vector<Lun>& luns);
 
@@ -19,4 +19,4 @@ namespace pvscsi::ctl {
 /// not there (any more) or that nothing here can serve.
 [[nodiscard]] std::string target_of(const config::Pdev& pdev);
 
-} // namespace pvscsi::ctl
+} // namespace pvscsi::toolstack

@@ -1,4 +1,4 @@
-#include "backend/ctl/host_check.hpp"
+#include "backend/toolstack/host_check.hpp"
 
 #include "backend/targets/sg/open.hpp"
 
@@ -11,7 +11,7 @@
 #include <tuple>
 #include <unistd.h>
 
-namespace pvscsi::ctl {
+namespace pvscsi::toolstack {
 
 namespace {
 
@@ -131,4 +131,4 @@ std::string target_of(const Pdev& pdev) {
     return block ? "block" : "unknown";
 }
 
-} // namespace pvscsi::ctl
+} // namespace pvscsi::toolstack

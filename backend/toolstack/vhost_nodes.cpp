@@ -1,11 +1,11 @@
-#include "backend/ctl/vhost_nodes.hpp"
+#include "backend/toolstack/vhost_nodes.hpp"
 
-#include "backend/ctl/host_check.hpp"
+#include "backend/toolstack/host_check.hpp"
 
 #include <limits>
 #include <vector>
 
-namespace pvscsi::ctl {
+namespace pvscsi::toolstack {
 
 namespace {
 
@@ -148,4 +148,4 @@ Result<void> write_state(hv::Store& store, hv::StoreTxn txn, const std::string& 
     return store.write(parent + "/state", to_node(state), txn);
 }
 
-} // namespace pvscsi::ctl
+} // namespace pvscsi::toolstack

@@ -1,6 +1,6 @@
-#include "backend/ctl/xl_file.hpp"
+#include "backend/toolstack/xl_file.hpp"
 
-#include "backend/ctl/text.hpp"
+#include "backend/toolstack/text.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -23,7 +23,7 @@ extern "C" {
 }
 #pragma GCC diagnostic pop
 
-namespace pvscsi::ctl {
+namespace pvscsi::toolstack {
 
 namespace {
 
@@ -175,4 +175,4 @@ XlFile read_xl_file(const std::string& path) {
     return file;
 }
 
-} // namespace pvscsi::ctl
+} // namespace pvscsi::toolstack

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace pvscsi::ctl {
+namespace pvscsi::toolstack {
 
 struct XlFile {
     std::string path;
@@ -20,4 +20,4 @@ struct XlFile {
 
 [[nodiscard]] XlFile read_xl_file(const std::string& path);
 
-} // namespace pvscsi::ctl
+} // namespace pvscsi::toolstack

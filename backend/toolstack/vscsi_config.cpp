@@ -1,6 +1,6 @@
-#include "backend/ctl/vscsi_config.hpp"
+#include "backend/toolstack/vscsi_config.hpp"
 
-#include "backend/ctl/text.hpp"
+#include "backend/toolstack/text.hpp"
 
 #include <algorithm>
 #include <array>
@@ -9,7 +9,7 @@
 #include <map>
 #include <optional>
 
-namespace pvscsi::ctl {
+namespace pvscsi::toolstack {
 
 namespace {
 
@@ -252,4 +252,4 @@ std::string to_string(const Remark& remark) {
            remark.remedy;
 }
 
-} // namespace pvscsi::ctl
+} // namespace pvscsi::toolstack

@@ -4,9 +4,9 @@
 #include <string>
 #include <string_view>
 
-namespace pvscsi::ctl {
+namespace pvscsi::toolstack {
 
 /// Control characters as \xNN; everything else, UTF-8 included, as it is.
 [[nodiscard]] std::string printable(std::string_view text);
 
-} // namespace pvscsi::ctl
+} // namespace pvscsi::toolstack

@@ -5,7 +5,7 @@
 // Thread: the store's. Errors: the store's errno.
 #pragma once
 
-#include "backend/ctl/vscsi_config.hpp"
+#include "backend/toolstack/vscsi_config.hpp"
 #include "common/hypervisor/store.hpp"
 #include "common/xenbus/nodes.hpp"
 #include "common/xenbus/state.hpp"
@@ -13,7 +13,7 @@
 #include <span>
 #include <string>
 
-namespace pvscsi::ctl {
+namespace pvscsi::toolstack {
 
 /// Which vhost: of whom, served by whom.
 struct Vhost {
@@ -49,4 +49,4 @@ Result<void> remove_vhost(hv::Store& store, hv::StoreTxn txn, const Vhost& vhost
 Result<void> write_state(hv::Store& store, hv::StoreTxn txn, const std::string& parent,
                          xenbus::State state);
 
-} // namespace pvscsi::ctl
+} // namespace pvscsi::toolstack
