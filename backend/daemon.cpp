@@ -57,13 +57,23 @@ UniqueFd lock_state_dir(const std::string& path) {
 
 } // namespace
 
+std::string default_settings_file(const hv::HypervisorChoice& choice) {
+    return choice.host_dir.empty() ? std::string(config::default_settings_file)
+                                   : choice.host_dir + "/pvscsid.toml";
+}
+
 Daemon::Daemon(const DaemonOptions& options)
     : hypervisor_(hv::open_hypervisor(options.hypervisor)),
       only_one_(lock_state_dir(state_dir_of(options))),
-      store_(hypervisor_->open_store()), around_{control_, *hypervisor_, *store_,
+      store_(hypervisor_->open_store()), around_{control_,
+                                                 *hypervisor_,
+                                                 *store_,
                                                  ring::Limits{options.max_segments, true},
-                                                 state_dir_of(options)},
-      signals_(control_, SIGTERM, SIGINT), patience_(control_) {
+                                                 state_dir_of(options),
+                                                 &settings_},
+      on_xen_(options.hypervisor.host_dir.empty()), settings_file_(options.settings_file),
+      settings_(options.settings), signals_(control_, SIGTERM, SIGINT, SIGHUP),
+      patience_(control_) {
     ::signal(SIGPIPE, SIG_IGN);
     {
         const SignalsBlocked blocked;
@@ -71,11 +81,15 @@ Daemon::Daemon(const DaemonOptions& options)
             workers_.push_back(std::make_unique<Worker>("pvscsi-data-" + std::to_string(i),
                                                         options.wait, options.most_spin));
     }
-    registry_ = std::make_unique<Registry>(around_, workers_, [this] {
-        log::error("the connection to the xenstore is broken; ending");
-        lost_store_ = true;
-        end(false);
-    });
+    registry_ = std::make_unique<Registry>(
+        around_, workers_,
+        [this] {
+            log::error("the connection to the xenstore is broken; ending");
+            lost_store_ = true;
+            end(false);
+        },
+        [this] { domains_->look(); });
+    watch_domains();
     wait_for_signal();
     log::info("serving domain={} threads={}", hypervisor_->self().value(), options.threads);
     announce_ready(options.ready_fd);
@@ -93,10 +107,35 @@ void Daemon::wait_for_signal() {
     signals_.async_wait([this](const boost::system::error_code& error, int number) {
         if (error)
             return;
+        if (number == SIGHUP) {
+            reload();
+            return wait_for_signal();
+        }
         const bool hand_over = number == SIGTERM;
         log::info("ending signal={} connections={}", number, hand_over ? "kept" : "closed");
         end(hand_over);
     });
+}
+
+void Daemon::watch_domains() {
+    std::vector<std::string> files;
+    if (on_xen_)
+        files.assign(config::default_domain_files.begin(), config::default_domain_files.end());
+    domains_ = std::make_unique<DomainWatch>(control_, *store_, hypervisor_->self(),
+                                             settings_.domain_files.value_or(files));
+    domains_->look();
+}
+
+void Daemon::reload() {
+    auto settings = config::read_settings(settings_file_, false);
+    if (!settings) {
+        for (const std::string& mistake : settings.error())
+            log::error("{}", mistake);
+        return log::error("settings stay as they were");
+    }
+    log::info("settings read again file={}", settings_file_);
+    settings_ = std::move(*settings);
+    watch_domains();
 }
 
 void Daemon::end(bool hand_over) {

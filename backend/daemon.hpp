@@ -1,8 +1,10 @@
 // The daemon's object graph: hypervisor, store, workers, registry; and its end.
 #pragma once
 
+#include "backend/domain_watch.hpp"
 #include "backend/registry.hpp"
 #include "common/base/unique_fd.hpp"
+#include "common/config/settings.hpp"
 
 #include <boost/asio/signal_set.hpp>
 
@@ -15,12 +17,19 @@ struct DaemonOptions {
     std::chrono::microseconds most_spin = Worker::default_most_spin;
     /// feature-sg-grant: data segments of one request, 26 to 13312 (4 KiB each at most).
     unsigned max_segments = 1024;
+    /// What the command line does not have: the allow-list, the domains' files.
+    config::Settings settings;
+    /// Read again by SIGHUP.
+    std::string settings_file;
     /// Holds what a successor needs to go on with the connections; best on a tmpfs. Empty:
     /// /run/pvscsi, or `pvscsid` in the embedded host's directory.
     std::string state_dir;
     /// Gets a newline when the daemon serves; -1: none.
     int ready_fd = -1;
 };
+
+/// Where settings are looked for if nobody says where.
+[[nodiscard]] std::string default_settings_file(const hv::HypervisorChoice& choice);
 
 class Daemon {
   public:
@@ -29,13 +38,15 @@ class Daemon {
 
     /// Serves until it is stopped; false if it had to stop for lack of a store. SIGTERM, what a
     /// service manager sends: the guests stay connected and wait for the next daemon. SIGINT: the
-    /// connections are closed.
+    /// connections are closed. SIGHUP: reads the allow-list and the domains' files again.
     [[nodiscard]] bool run();
 
   private:
     void announce_ready(int fd);
     void wait_for_signal();
     void end(bool hand_over);
+    void reload();
+    void watch_domains();
 
     boost::asio::io_context control_{1};
     bool lost_store_ = false;
@@ -44,7 +55,11 @@ class Daemon {
     std::unique_ptr<hv::Store> store_;
     std::vector<std::unique_ptr<Worker>> workers_;
     Surroundings around_;
+    const bool on_xen_;
+    const std::string settings_file_;
+    config::Settings settings_;
     std::unique_ptr<Registry> registry_;
+    std::unique_ptr<DomainWatch> domains_;
     boost::asio::signal_set signals_;
     boost::asio::steady_timer patience_;
 };

@@ -1,6 +1,7 @@
 // pvscsid: the backend daemon.
 #include "backend/daemon.hpp"
 #include "common/base/command_line.hpp"
+#include "common/config/settings.hpp"
 
 #include <algorithm>
 #include <cstdio>
@@ -18,6 +19,28 @@ unsigned default_threads() {
     return std::max(1u, std::thread::hardware_concurrency() - 1);
 }
 
+/// Takes what the file says and the command line does not.
+template <class Value, class Option, class Convert>
+void fill(const CLI::App& app, const char* option, Option& to, const std::optional<Value>& from,
+          Convert convert) {
+    if (from && app.count(option) == 0)
+        to = convert(*from);
+}
+
+void apply(const CLI::App& app, const config::Settings& settings, backend::DaemonOptions& options,
+           log::Level& level) {
+    const auto same = [](const auto& value) { return value; };
+    fill(app, "--threads", options.threads, settings.threads, same);
+    fill(app, "--wait", options.wait, settings.wait,
+         [](const std::string& name) { return waits.at(name); });
+    fill(app, "--max-spin", options.most_spin, settings.max_spin_us,
+         [](unsigned us) { return std::chrono::microseconds(us); });
+    fill(app, "--max-segments", options.max_segments, settings.max_segments, same);
+    fill(app, "--state-dir", options.state_dir, settings.state_dir, same);
+    fill(app, "--log-level", level, settings.log_level,
+         [](const std::string& name) { return log_levels().at(name); });
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -26,6 +49,7 @@ int main(int argc, char** argv) {
     std::string host;
     log::Level level = log::Level::info;
     long most_spin = options.most_spin.count();
+    std::string settings_file;
 
     CLI::App app{"Serves SCSI devices to Xen guests. Runs in the foreground and logs to standard "
                  "error, or to the journal under systemd.",
@@ -34,6 +58,10 @@ int main(int argc, char** argv) {
     app.add_option(
         "--host", host,
         "directory of the embedded host (pvscsi-hostd); default: $PVSCSI_HOST, else Xen");
+    app.add_option("--config", settings_file,
+                   "settings, pvscsid.toml(5); what the command line says goes before them; "
+                   "default: /etc/pvscsi/pvscsid.toml, or pvscsid.toml in the embedded host's "
+                   "directory, if there is one");
     app.add_option("--threads", options.threads, "data threads; a vhost is pinned to one of them")
         ->check(CLI::Range(1u, 256u))
         ->capture_default_str();
@@ -61,6 +89,18 @@ int main(int argc, char** argv) {
     try {
         options.most_spin = std::chrono::microseconds(most_spin);
         options.hypervisor = hv::HypervisorChoice::from(host);
+        options.settings_file = settings_file;
+        if (settings_file.empty())
+            options.settings_file = backend::default_settings_file(options.hypervisor);
+        const auto settings = config::read_settings(options.settings_file, !settings_file.empty());
+        if (!settings) {
+            for (const std::string& mistake : settings.error())
+                log::error("{}", mistake);
+            return 2;
+        }
+        options.settings = *settings;
+        apply(app, *settings, options, level);
+        log::set_level(level);
         backend::Daemon daemon(options);
         return daemon.run() ? 0 : 1;
     } catch (const std::exception& error) {

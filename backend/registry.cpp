@@ -9,6 +9,7 @@ namespace pvscsi::backend {
 
 namespace {
 constexpr auto dead_domain = "@releaseDomain";
+constexpr auto new_domain = "@introduceDomain";
 constexpr auto backend_token = "backend";
 /// Events taken before other handlers get their turn.
 constexpr int events_at_once = 256;
@@ -20,8 +21,9 @@ constexpr std::chrono::seconds housekeeping_interval{5};
 } // namespace
 
 Registry::Registry(Surroundings& around, std::vector<std::unique_ptr<Worker>>& workers,
-                   std::function<void()> store_lost)
+                   std::function<void()> store_lost, std::function<void()> domain_appeared)
     : around_(around), workers_(workers), store_lost_(std::move(store_lost)),
+      domain_appeared_(std::move(domain_appeared)),
       root_(xenbus::backend_root(around.hypervisor.self())),
       store_event_(around.control, around.store.fd()), postponed_(around.control),
       housekeeping_(around.control) {
@@ -30,6 +32,7 @@ Registry::Registry(Surroundings& around, std::vector<std::unique_ptr<Worker>>& w
             throw std::system_error(done.error(), "watching " + path);
     };
     watch(dead_domain, dead_domain);
+    watch(new_domain, new_domain);
     watch(root_, backend_token);
     bury_dead_domains();
     remove_stale_journals();
@@ -66,6 +69,8 @@ void Registry::take_events() {
 void Registry::take_event(const hv::WatchEvent& event) {
     if (event.token == dead_domain)
         return bury_dead_domains();
+    if (event.token == new_domain)
+        return domain_appeared_();
     if (event.token == backend_token) {
         if (event.path.size() <= root_.size())
             return rescan();

@@ -18,9 +18,11 @@ namespace pvscsi::backend {
 class Registry {
   public:
     /// Throws std::system_error if the store can't be watched. `store_lost` is called when the
-    /// connection to the store has broken: nothing can be known or told from then on.
-    Registry(Surroundings& around, std::vector<std::unique_ptr<Worker>>& workers,
-             std::function<void()> store_lost);
+    /// connection to the store has broken: nothing can be known or told from then on;
+    /// `domain_appeared` when there is a new domain.
+    Registry(
+        Surroundings& around, std::vector<std::unique_ptr<Worker>>& workers,
+        std::function<void()> store_lost, std::function<void()> domain_appeared = [] {});
     ~Registry();
 
     /// Tells all frontends that the backend goes, and ends all connections; `closed` when every
@@ -64,6 +66,7 @@ class Registry {
     Surroundings& around_;
     std::vector<std::unique_ptr<Worker>>& workers_;
     std::function<void()> store_lost_;
+    std::function<void()> domain_appeared_;
     const std::string root_;
     std::map<Key, Entry> vhosts_;
     std::set<Key> dirty_;

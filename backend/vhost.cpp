@@ -109,11 +109,9 @@ bool Vhost::move(State seen, State next) {
 void Vhost::greet(State ours) {
     if (ours == State::closing && !online())
         return; // the toolstack wants it gone
-    if (!offered_) {
-        (void)around_.store.write(backend_ + "/feature-sg-grant",
-                                  std::to_string(around_.limits.max_segments));
-        offered_ = true;
-    }
+    // Not only once: the toolstack may have made the vhost anew.
+    if (const auto node = backend_ + "/feature-sg-grant"; !around_.store.read(node))
+        (void)around_.store.write(node, std::to_string(around_.limits.max_segments));
     if (ours != State::init_wait)
         begin_round();
     tend_luns();

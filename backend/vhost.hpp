@@ -17,6 +17,7 @@
 #include "backend/data_path.hpp"
 #include "backend/lun_nodes.hpp"
 #include "common/base/log.hpp"
+#include "common/config/settings.hpp"
 #include "common/hypervisor/hypervisor.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -35,6 +36,7 @@ struct Surroundings {
     ring::Limits limits;
     /// Where the connections' journals are, for a successor to go on with them.
     std::string state_dir;
+    const config::Settings* settings; ///< the allow-list; may change between two calls
 };
 
 class Vhost : public std::enable_shared_from_this<Vhost> {
@@ -142,7 +144,6 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
     bool unconfirmed_ = false; ///< units are at 3 that go to 4 with the frontend
     bool confirmed_ = false;   ///< its frontend has been at Connected
     bool we_ended_it_ = false; ///< the close is ours, so the next connection is ours to offer
-    bool offered_ = false;     ///< feature nodes are written
     bool closed_ = false;
     log::PeerLog log_;     ///< what went wrong
     log::PeerLog changes_; ///< states: as many of them as a guest likes

@@ -1,7 +1,11 @@
 // The LUNs of a vhost: from their nodes to targets on the worker and back.
 #include "backend/vhost.hpp"
 
+#include "common/config/pdev.hpp"
+
 #include <boost/asio/post.hpp>
+
+#include <filesystem>
 
 namespace pvscsi::backend {
 
@@ -16,6 +20,24 @@ std::string stable_serial(std::string_view vm, const xenbus::VirtualAddress& add
     for (const char c : std::string(vm) + "/" + xenbus::to_string(address))
         hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
     return fmt::format("{:016x}", hash);
+}
+
+/// Throws std::runtime_error if the host's allow-list does not have what `pdev` names.
+void require_allowed(const config::Settings& settings, const std::string& text) {
+    const auto pdev = config::parse_pdev(text);
+    if (!pdev || pdev->path.empty())
+        return; // names nothing of the host
+    std::error_code error;
+    const auto real = std::filesystem::weakly_canonical(pdev->path, error).string();
+    const bool device = pdev->kind == config::PdevKind::device;
+    const auto plain = std::filesystem::path(pdev->path).lexically_normal().string();
+    // A link in /dev is root's; one elsewhere may be anybody's, so it is where it leads.
+    const bool allowed =
+        device ? allows_device(settings, plain) || (!error && allows_device(settings, real))
+               : !error && allows_file(settings, real);
+    if (!allowed)
+        throw std::runtime_error(fmt::format("{} is not in {} of [allow] in pvscsid.toml",
+                                             error ? plain : real, device ? "devices" : "folders"));
 }
 
 } // namespace
@@ -50,6 +72,7 @@ std::shared_ptr<Target> Vhost::open_target(const std::string& node_name) {
     auto config = nodes_.config(node_name);
     const auto vm = around_.store.read(xenbus::domain_path(guest_) + "/vm");
     config.serial = stable_serial(vm.value_or(xenbus::domain_path(guest_)), v);
+    require_allowed(*around_.settings, config.pdev);
     return make_target(config);
 }
 
@@ -124,13 +147,15 @@ void Vhost::close_removed_luns() {
     for (auto it = luns_.begin(); it != luns_.end();) {
         const auto node = std::find_if(nodes.begin(), nodes.end(),
                                        [&](const auto& n) { return n.name == it->first; });
-        const bool removed = node == nodes.end() || node->state == State::closing;
+        // At Initialising under a known name: the toolstack has made the vhost anew.
+        const bool removed = node == nodes.end() || node->state == State::closing ||
+                             node->state == State::initialising;
         if (!removed) {
             ++it;
             continue;
         }
         data_->worker().call([&] { data_->remove_lun(it->second.address); });
-        if (node != nodes.end())
+        if (node != nodes.end() && node->state == State::closing)
             nodes_.set_state(it->first, State::closed);
         log::info("vhost={} lun={} removed", backend_, it->first);
         it = luns_.erase(it);

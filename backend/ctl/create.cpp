@@ -1,4 +1,5 @@
 #include "backend/ctl/common.hpp"
+#include "backend/toolstack/definitions.hpp"
 #include "backend/toolstack/host_check.hpp"
 #include "backend/toolstack/xl_file.hpp"
 
@@ -43,9 +44,29 @@ Plan read_plan(Context& context, const std::string& path) {
     for (const Remark& warning : list.warnings)
         context.warn(path + ": vscsi: " + to_string(warning));
     plan.luns = list.luns.size();
-    for (Lun& lun : list.luns)
-        plan.vhosts[lun.vdev.host].push_back(std::move(lun));
+    plan.vhosts = by_vhost(std::move(list.luns));
     return plan;
+}
+
+bool same_lun(const LunEntry& there, const Lun& wanted) {
+    return there.vdev == xenbus::to_string(wanted.vdev) && there.pdev == wanted.pdev_text &&
+           there.read_only == wanted.read_only && there.name == wanted.name;
+}
+
+/// The daemon has given the new domain these LUNs already: it knows the file, too.
+Result<bool> are_there(hv::Store& store, hv::StoreTxn txn, const Vhost& vhost,
+                       const std::vector<Lun>& luns) {
+    if (!store.read(vhost.front() + "/backend", txn))
+        return false;
+    const auto entry = read_vhost(store, txn, vhost);
+    if (!entry)
+        return unexpected(entry.error());
+    if (!*entry || (*entry)->luns.size() != luns.size())
+        return false;
+    return std::all_of(luns.begin(), luns.end(), [&](const Lun& wanted) {
+        const LunEntry* const there = (*entry)->find(xenbus::to_string(wanted.vdev));
+        return there != nullptr && same_lun(*there, wanted);
+    });
 }
 
 /// One transaction for all vhosts. A domain that had the same number and left nodes behind must
@@ -56,15 +77,24 @@ std::vector<Vhost> write_vhosts(Context& context, DomId guest, const Plan& plan)
     std::vector<Vhost> vhosts;
     const auto done = hv::transact(context.store, [&](hv::StoreTxn txn) -> Result<void> {
         vhosts.clear();
+        bool all_there = true;
+        for (const auto& [number, luns] : plan.vhosts) {
+            vhosts.push_back({context.backend, guest, DevId{number}});
+            const auto there = are_there(context.store, txn, vhosts.back(), luns);
+            if (!there)
+                return unexpected(there.error());
+            all_there = all_there && *there;
+        }
+        if (all_there)
+            return {};
         if (context.store.list(stale, txn))
             if (auto removed = context.store.remove(stale, txn); !removed)
                 return removed;
-        for (const auto& [number, luns] : plan.vhosts) {
-            const Vhost vhost{context.backend, guest, DevId{number}};
-            if (auto written = write_vhost(context.store, txn, vhost, luns); !written)
+        for (const Vhost& vhost : vhosts)
+            if (auto written =
+                    write_vhost(context.store, txn, vhost, plan.vhosts.at(vhost.device.value()));
+                !written)
                 return written;
-            vhosts.push_back(vhost);
-        }
         return {};
     });
     require(done, "cannot write the vscsi nodes into the store");

@@ -27,14 +27,17 @@ CLI::Option* add_choice(CLI::App& app, const std::string& option, Value& value,
     return app.add_option_function<std::string>(option, choose, what)->check(CLI::IsMember(names));
 }
 
-inline CLI::Option* add_log_level(CLI::App& app, log::Level& level) {
+inline const std::map<std::string, log::Level>& log_levels() {
     using log::Level;
-    return add_choice<Level>(app, "--log-level", level,
-                             {{"debug", Level::debug},
-                              {"info", Level::info},
-                              {"warning", Level::warning},
-                              {"error", Level::error}},
-                             "how much to log (info)");
+    static const std::map<std::string, Level> levels{{"debug", Level::debug},
+                                                     {"info", Level::info},
+                                                     {"warning", Level::warning},
+                                                     {"error", Level::error}};
+    return levels;
+}
+
+inline CLI::Option* add_log_level(CLI::App& app, log::Level& level) {
+    return add_choice(app, "--log-level", level, log_levels(), "how much to log (info)");
 }
 
 /// Nothing if the program is to go on; else its exit status: 0 after --help or --version, `wrong`

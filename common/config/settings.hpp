@@ -10,6 +10,7 @@
 
 #include "common/base/expected.hpp"
 
+#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -34,10 +35,12 @@ struct Settings {
     std::optional<std::vector<std::string>> folders; ///< of `file:` and `iso:`, with all below
 
     // [domains]
-    /// Absolute, shell patterns.
-    std::vector<std::string> domain_files{"/etc/xen/*.cfg", "/etc/xen/auto/*"};
+    /// Absolute, shell patterns. Nothing: on Xen default_domain_files, else none.
+    std::optional<std::vector<std::string>> domain_files;
 };
 
+inline constexpr std::array<std::string_view, 2> default_domain_files{"/etc/xen/*.cfg",
+                                                                      "/etc/xen/auto/*"};
 inline constexpr std::string_view default_settings_file = "/etc/pvscsi/pvscsid.toml";
 
 /// `text` as the contents of `file`, which only names it in mistakes.

@@ -94,7 +94,7 @@ class Bed {
     void start_daemon() {
         store_of_daemon = hypervisor.open_store();
         around.emplace(Surroundings{
-            control, hypervisor, *store_of_daemon, {64, true}, host.directory().string()});
+            control, hypervisor, *store_of_daemon, {64, true}, host.directory().string(), &settings});
         registry = std::make_unique<Registry>(*around, workers, [this] { store_lost = true; });
     }
     /// As a daemon does for SIGTERM.
@@ -210,6 +210,7 @@ class Bed {
     boost::asio::io_context control{1};
     std::vector<std::unique_ptr<Worker>> workers;
     std::unique_ptr<hv::Store> store_of_daemon;
+    config::Settings settings;
     std::optional<Surroundings> around;
     std::unique_ptr<Registry> registry;
     bool store_lost = false;

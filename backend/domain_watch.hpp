@@ -1,0 +1,54 @@
+// Gives domains their units without being asked: a domain that appears, and whose xl file is known,
+// gets its vhosts. It does what `pvscsictl create` does, for domains that xl (or a reboot of the
+// guest) has made, which drops `vscsi=`.
+//
+// A domain that has vhosts already is left alone: they are pvscsictl's, or ours from before. A
+// guest takes up what appears while it boots or runs.
+//
+// Thread: control. Errors: logged; the domain goes without, and the others are not concerned.
+#pragma once
+
+#include "backend/toolstack/definitions.hpp"
+#include "common/hypervisor/store.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace pvscsi::backend {
+
+class DomainWatch {
+  public:
+    /// `self` is the domain that serves. `files`: patterns of the xl files.
+    DomainWatch(boost::asio::io_context& control, hv::Store& store, DomId self,
+                std::vector<std::string> files);
+
+    /// Domains may have come or gone.
+    void look();
+    /// Reads the files anew, complaints and all, and looks again at domains without vhosts.
+    void reload();
+
+  private:
+    /// A toolstack may introduce a domain before it has given it a name.
+    static constexpr unsigned looks_for_name = 50;
+    struct Seen {
+        unsigned looks = 0;
+        bool settled = false;
+    };
+
+    void consider(const std::string& number, Seen& seen);
+    void give(DomId guest, const toolstack::Definition& definition);
+    [[nodiscard]] Result<bool> write(DomId guest, const toolstack::Definition& definition);
+    void look_again_soon();
+
+    hv::Store& store_;
+    const DomId self_;
+    toolstack::Definitions definitions_;
+    std::map<std::string, Seen> seen_; ///< by number
+    boost::asio::steady_timer timer_;
+};
+
+} // namespace pvscsi::backend
