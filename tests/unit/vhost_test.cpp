@@ -93,8 +93,12 @@ class Bed {
 
     void start_daemon() {
         store_of_daemon = hypervisor.open_store();
-        around.emplace(Surroundings{
-            control, hypervisor, *store_of_daemon, {64, true}, host.directory().string(), &settings});
+        around.emplace(Surroundings{control,
+                                    hypervisor,
+                                    *store_of_daemon,
+                                    {64, true},
+                                    host.directory().string(),
+                                    &settings});
         registry = std::make_unique<Registry>(*around, workers, [this] { store_lost = true; });
     }
     /// As a daemon does for SIGTERM.
