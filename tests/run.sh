@@ -1,7 +1,7 @@
 #!/bin/bash
 # Installs what is missing, builds with warnings as errors, runs every test.
 #   tests/run.sh [--quick] [--only SUITE]...
-# --quick leaves out what takes minutes: the sanitizer builds and the virtual machine.
+# --quick leaves out what takes minutes: the sanitizer builds and the virtual machines.
 #
 # PVSCSI_BUILD   build directory (default: build in the project); sanitizer builds are made
 #                beside it, with -asan and -tsan at the end
@@ -139,6 +139,7 @@ for file in tests/scsi/*.sh; do
 done
 script demo 300 "$build" tests/demo_test.sh
 [ -n "$quick" ] || script vm 1200 "$build" tests/vm/run.sh
+[ -n "$quick" ] || script xen 1800 "$build" tests/xen/run.sh
 
 asan=$build-asan
 tsan=$build-tsan

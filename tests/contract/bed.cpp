@@ -22,8 +22,10 @@ bool against_host() {
 }
 
 Bed::Bed() : stranger_(nobody) {
-    if (!against_host())
+    if (!against_host()) {
+        guest_ = backend_ = open_backend()->self();
         return;
+    }
     host_.emplace();
     const auto domains = host_->domains();
     guest_ = domains->create("guest", "", "").id;

@@ -20,7 +20,7 @@ class Bed {
     [[nodiscard]] test::EmbeddedHost& embedded() { return *host_; }
 
     [[nodiscard]] DomId guest_id() const { return guest_; }
-    [[nodiscard]] DomId backend_id() const { return DomId{0}; }
+    [[nodiscard]] DomId backend_id() const { return backend_; }
     /// A domain that takes no part.
     [[nodiscard]] DomId stranger_id() const { return stranger_; }
 
@@ -33,6 +33,7 @@ class Bed {
   private:
     std::optional<test::EmbeddedHost> host_;
     DomId guest_{0};
+    DomId backend_{0};
     DomId stranger_{0};
 };
 

@@ -2,29 +2,44 @@
 # Shell functions that make bootable file trees for QEMU out of Debian packages and of this
 # machine's own programs. Sourced by the test beds. Nothing is installed anywhere.
 #
-#   image_kernel DIR               Debian's kernel, unpacked below DIR; sets image_kernel_version
+#   image_kernel DIR [PACKAGE]     Debian's kernel, unpacked below DIR; sets image_kernel_version
 #   image_modules DIR ROOT NAME... modules (and what they need) of the kernel in DIR, into ROOT
 #   image_root ROOT                an empty root with busybox
 #   image_programs ROOT NAME...    programs of this machine with their shared libraries, into ROOT
-#   image_pack ROOT FILE           ROOT as an initramfs
+#   image_pack ROOT FILE           ROOT as an initramfs, compressed as FILE's suffix says (gz, lz4; cpio: not)
+#   image_our_programs BUILD FILE  the project's programs as a second initramfs
+#   image_packages                 package lists are there; fetches them if not
+#   image_download DIR PACKAGE...  packages into DIR
+#   image_cached PREFIX FUNCTION   image_cache, the folder that FUNCTION DIR fills, once for each key
+#                                  that it gets on standard input; a half-filled one is never used
 
 image_kernel_package() { # the package that linux-image-amd64 stands for
     apt-cache depends linux-image-amd64 | sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p' | head -n1
 }
 
-image_kernel() { # DIR
-    local dir=$1 package
-    package=$(image_kernel_package)
+image_packages() {
+    [ -n "$(image_kernel_package)" ] || apt-get update -qq
+}
+
+image_download() { # DIR PACKAGE...
+    local dir=$1
+    shift
+    mkdir -p "$dir"
+    # A package list that is older than the archive names files that are gone: fetch a new one.
+    (cd "$dir" && { apt-get download -qq "$@" || { apt-get update -qq &&
+        apt-get download -qq "$@"; }; }) 2>"$dir/apt.log" || { cat "$dir/apt.log" >&2; return 1; }
+}
+
+image_kernel() { # DIR [PACKAGE]
+    local dir=$1 package=${2:-}
     if [ -z "$package" ]; then
-        apt-get update -qq
+        image_packages
         package=$(image_kernel_package)
     fi
     image_kernel_version=${package#linux-image-}
+    image_kernel_version=${image_kernel_version%-unsigned}
     [ -e "$dir/boot/vmlinuz-$image_kernel_version" ] && return 0
-    mkdir -p "$dir/deb"
-    # A package list that is older than the archive names files that are gone: fetch a new one.
-    (cd "$dir/deb" && { apt-get download -qq "$package" || { apt-get update -qq &&
-        apt-get download -qq "$package"; }; }) 2>"$dir/apt.log" || { cat "$dir/apt.log" >&2; return 1; }
+    image_download "$dir/deb" "$package" || return 1
     dpkg -x "$dir"/deb/*.deb "$dir"
     rm -r "$dir/deb"
     depmod -b "$dir" "$image_kernel_version"
@@ -73,6 +88,46 @@ image_programs() { # ROOT NAME...
 }
 
 image_pack() { # ROOT FILE
-    (cd "$1" && find . -print0 | cpio -0 -o -H newc -R 0:0 --quiet | gzip -1) >"$2.part"
+    local compress=(gzip -1)
+    # The kernel's lz4 is of the old format, which ends only with the file: nothing after it.
+    [ "${2##*.}" != cpio ] || compress=(cat)
+    [ "${2##*.}" != lz4 ] || compress=(lz4 -q -l -9 -c)
+    (cd "$1" && find . -print0 | cpio -0 -o -H newc -R 0:0 --quiet | "${compress[@]}") >"$2.part"
     mv "$2.part" "$2"
+}
+
+# Our programs, as they lie in the build folder, at the same places below /pvscsi, so that they
+# find each other there as they do here. Further ones than the installed may be named.
+image_our_programs() { # BUILD FILE [NAME...]
+    local build=$1 out=$2 file names
+    shift 2
+    names=(-name 'pvscsi*' -o -name 'libpvscsi*.so*')
+    for file in "$@"; do names+=(-o -name "$file"); done
+    local root
+    root=$(mktemp -d)
+    mkdir -p "$root/pvscsi"
+    while read -r file; do
+        install -D -m755 "$build/$file" "$root/pvscsi/$file"
+        strip --strip-debug "$root/pvscsi/$file"
+        image_libraries "$root/." "$build/$file"
+    done < <(cd "$build" && find . \( "${names[@]}" \) -type f -executable -printf '%P\n' | grep -v '\.p/')
+    # usr-merged: the libraries' folders are links in the image that this one is laid over.
+    for file in lib lib64; do
+        [ ! -d "$root/$file" ] || { mkdir -p "$root/usr/$file"; cp -a "$root/$file/." "$root/usr/$file/"; rm -r "${root:?}/$file"; }
+    done
+    image_pack "$root" "$out"
+    rm -r "$root"
+}
+
+image_cached() { # PREFIX FUNCTION
+    local prefix=$1 fill=$2 build
+    image_cache=${XDG_CACHE_HOME:-$HOME/.cache}/pvscsi/$prefix-$(sha256sum | cut -c1-16)
+    [ ! -e "$image_cache/complete" ] || return 0
+    echo "building $image_cache" >&2
+    mkdir -p "${image_cache%/*}"
+    build=$(mktemp -d "$image_cache.XXXXXX")
+    "$fill" "$build" || return 1
+    touch "$build/complete"
+    # Another run may have built the same meanwhile; either one is as good.
+    mv -T "$build" "$image_cache" 2>/dev/null || rm -r "$build"
 }

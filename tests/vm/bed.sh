@@ -18,18 +18,18 @@ vm_programs="bash tail sed grep diff xenstore-ls lsscsi fio sha256sum cmp timeou
     sg_format sg_senddiag sg_compare_and_write sg_read sg_test_rwbuf sg_map"
 
 vm_build() { # sets vm_cache, the folder with vmlinuz and base.cpio.gz
-    local package version key build name
+    local package version
+    image_packages
     package=$(image_kernel_package)
     version=$(apt-cache policy "$package" | sed -n 's/.*Candidate: //p')
-    key=$({ echo "$package $version"
+    image_cached vm vm_fill < <(echo "$package $version"
         cat "$vm_dir/bed.sh" "$vm_dir/guest/init" "$vm_top/tests/support/image.sh"
-        dpkg-query -W -f '${Package} ${Version}\n' bash lsscsi fio sg3-utils coreutils libc6 busybox-static
-    } | sha256sum | cut -c1-16)
-    vm_cache=${XDG_CACHE_HOME:-$HOME/.cache}/pvscsi/vm-$key
-    [ -e "$vm_cache/complete" ] && return 0
-    echo "building the virtual machine in $vm_cache" >&2
-    mkdir -p "${vm_cache%/*}"
-    build=$(mktemp -d "$vm_cache.XXXXXX")
+        dpkg-query -W -f '${Package} ${Version}\n' bash lsscsi fio sg3-utils coreutils libc6 busybox-static)
+    vm_cache=$image_cache
+}
+
+vm_fill() { # DIR
+    local build=$1 name
     image_kernel "$build/kernel"
     cp "$build/kernel/boot/vmlinuz-$image_kernel_version" "$build/vmlinuz"
     image_root "$build/root"
@@ -42,29 +42,6 @@ vm_build() { # sets vm_cache, the folder with vmlinuz and base.cpio.gz
     install -m755 "$vm_dir/guest/init" "$build/root/init"
     image_pack "$build/root" "$build/base.cpio.gz"
     rm -r "$build/root" "$build/kernel"
-    touch "$build/complete"
-    # Another run may have built the same meanwhile; either one is as good.
-    mv -T "$build" "$vm_cache" 2>/dev/null || rm -r "$build"
-}
-
-# Our programs, as they lie in the build folder, at the same places below /pvscsi, so that they
-# find each other there as they do here.
-vm_pack_programs() { # BUILD FILE
-    local build=$1 root file
-    root=$(mktemp -d)
-    mkdir -p "$root/pvscsi"
-    while read -r file; do
-        install -D -m755 "$build/$file" "$root/pvscsi/$file"
-        strip --strip-debug "$root/pvscsi/$file"
-        image_libraries "$root/." "$build/$file"
-    done < <(cd "$build" && find . \( -name 'pvscsi*' -o -name 'libpvscsi*.so*' -o -name 'test-sg-live' \) \
-        -type f -executable -printf '%P\n' | grep -v '\.p/')
-    # usr-merged: the libraries' folders are links in the first initramfs.
-    for file in lib lib64; do
-        [ ! -d "$root/$file" ] || { mkdir -p "$root/usr/$file"; cp -a "$root/$file/." "$root/usr/$file/"; rm -r "${root:?}/$file"; }
-    done
-    image_pack "$root" "$2"
-    rm -r "$root"
 }
 
 # Boots with the job folder as a 9p share; what the machine prints goes to standard output. Takes

@@ -60,6 +60,15 @@ void throw_errno(const char* what) {
     throw std::system_error(errno, std::generic_category(), what);
 }
 
+void throw_no_device(const char* node, const char* module) {
+    const int error = errno;
+    std::string what = std::string("opening ") + node;
+    if (error == ENOENT || error == ENODEV || error == ENXIO)
+        what += std::string(" (of the kernel's module ") + module + ": is it loaded? modprobe " +
+                module + ")";
+    throw std::system_error(error, std::generic_category(), what);
+}
+
 void set_fd_flags(int fd, bool nonblocking) {
     const int descriptor = ::fcntl(fd, F_GETFD);
     if (descriptor < 0 || ::fcntl(fd, F_SETFD, descriptor | FD_CLOEXEC) < 0)

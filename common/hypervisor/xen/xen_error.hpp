@@ -23,6 +23,9 @@ namespace pvscsi::hv::xen {
 /// Throws std::system_error for the calling thread's errno, with what was tried.
 [[noreturn]] void throw_errno(const char* what);
 
+/// The same for opening a device node that a kernel module makes; says so if it is not there.
+[[noreturn]] void throw_no_device(const char* node, const char* module);
+
 /// Makes `fd` close-on-exec and, if asked for, non-blocking. Throws std::system_error.
 void set_fd_flags(int fd, bool nonblocking);
 

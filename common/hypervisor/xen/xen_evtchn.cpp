@@ -15,7 +15,7 @@ namespace {
 EvtchnHandle open_handle() {
     EvtchnHandle handle{xenevtchn_open(silent_logger(), 0)};
     if (!handle)
-        throw_errno("opening /dev/xen/evtchn");
+        throw_no_device("/dev/xen/evtchn", "xen-evtchn");
     set_fd_flags(xenevtchn_fd(handle.get()), true);
     return handle;
 }

@@ -78,7 +78,7 @@ class XenSharedPages final : public SharedPages {
 GntshrHandle open_gntshr() {
     if (xengntshr_handle* handle = xengntshr_open(silent_logger(), 0))
         return {handle, xengntshr_close};
-    throw_errno("opening /dev/xen/gntalloc (module xen-gntalloc)");
+    throw_no_device("/dev/xen/gntalloc", "xen-gntalloc");
 }
 
 } // namespace
@@ -91,7 +91,7 @@ XenGrantMapper::XenGrantMapper(DomId peer)
     : handle_(xengnttab_open(silent_logger(), 0)), peer_(peer),
       segments_(std::make_unique<xengnttab_grant_copy_segment[]>(chunk)) {
     if (!handle_)
-        throw_errno("opening /dev/xen/gntdev");
+        throw_no_device("/dev/xen/gntdev", "xen-gntdev");
     if (xengnttab_grant_copy(handle_.get(), 0, segments_.get()) != 0)
         throw_errno("grant copy through /dev/xen/gntdev (Linux has it since 4.8)");
 }

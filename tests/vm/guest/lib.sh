@@ -1,63 +1,8 @@
 # shellcheck shell=bash
-# What the cases share: simulated disks, failing with a reason. Sourced inside the machine.
-set -u
-
-fail() {
-    echo "FAIL: $*" >&2
-    exit 1
-}
-skip() {
-    echo "$*"
-    exit 77
-}
-# A command that must succeed; says which one did not.
-must() {
-    "$@" || fail "status $? of: $*"
-}
-
-# scsi_debug OPTION=VALUE...: simulated disks; sets debug_nodes to their sg nodes, in order.
-scsi_debug_knobs=/sys/bus/pseudo/drivers/scsi_debug
-scsi_debug() {
-    local expected _
-    scsi_debug_unload
-    modprobe scsi_debug delay=0 "$@" || fail "modprobe scsi_debug $*"
-    expected=$(($(cat $scsi_debug_knobs/num_tgts) * $(cat $scsi_debug_knobs/max_luns)))
-    for _ in $(seq 300); do
-        mapfile -t debug_nodes < <(scsi_debug_nodes)
-        [ ${#debug_nodes[@]} -lt "$expected" ] || return 0
-        sleep 0.1
-    done
-    fail "scsi_debug made ${#debug_nodes[@]} of $expected nodes"
-}
-scsi_debug_nodes() {
-    local dir
-    for dir in /sys/class/scsi_generic/sg*; do
-        [ -e "$dir/device/model" ] || continue
-        grep -q '^scsi_debug' "$dir/device/model" || continue
-        echo "/dev/${dir##*/}"
-    done | sort -V
-}
-# Options of a loaded scsi_debug: knob opts 4; knob every_nth -1
-# The delays can't be changed while it has commands (EBUSY).
-knob() {
-    local _
-    for _ in $(seq 100); do
-        { echo "$2" >"$scsi_debug_knobs/$1"; } 2>/dev/null && return 0
-        sleep 0.1
-    done
-    fail "scsi_debug: $1=$2"
-}
-scsi_debug_unload() {
-    local _
-    [ -d /sys/module/scsi_debug ] || return 0
-    knob opts 0
-    knob every_nth 0
-    for _ in $(seq 300); do
-        rmmod scsi_debug 2>/dev/null && return 0
-        sleep 0.1
-    done
-    fail "scsi_debug cannot be unloaded: $(cat /sys/module/scsi_debug/refcnt) users"
-}
+# What the cases share: a guest of the embedded host, comparing a tool's output natively and in the
+# guest. Sourced inside the machine.
+# shellcheck source=tests/support/case.sh
+. /job/case.sh
 
 # guest_up PDEV[,OPTIONS]...: the embedded host, the daemon and a guest "g", whose LUNs
 # /dev/pvscsi/0:0:0:0, :1, ... these are.
@@ -93,23 +38,8 @@ guest_down() {
 disk() { echo "/dev/pvscsi/0:0:0:$1"; }
 fio_disk() { echo "/dev/pvscsi/0\\:0\\:0\\:$1"; } # to fio a colon parts file names
 
-# Commands that the kernel has at the device of an sg node.
-busy() { cat "/sys/class/scsi_generic/${1##*/}/device/device_busy"; }
-busy_is() { [ "$(busy "$1")" = "$2" ]; }
-is_busy() { [ "$(busy "$1")" -gt 0 ]; }
-
 # The state of the guest's LUN: lun_state 1
 lun_state() { pvscsictl list g | awk -v vdev="0:0:0:$1" '$3 == vdev { print $4 }'; }
-
-# wait_until SECONDS COMMAND...: until it succeeds.
-wait_until() {
-    local end=$((SECONDS + $1))
-    shift
-    until "$@"; do
-        [ $SECONDS -lt $end ] || return 1
-        sleep 0.1
-    done
-}
 
 # same_as_native TOOL ARGUMENTS... with NODE in the device's place: what the tool prints and how
 # it ends is the same on the device itself and in the guest.

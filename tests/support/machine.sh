@@ -1,0 +1,143 @@
+# shellcheck shell=bash
+# Runs cases inside a machine that boots, runs the cases of a plan one after the other and ends.
+# Sourced by the run.sh of a bed, which sets
+#   cases_dir       the folder of the cases, NAME.sh each, with lines of the form `# key: value`:
+#                   what (one line for --list), seconds (a time limit of its own), boot (own: it
+#                   shares its boot with no other case)
+#   usual_seconds   the time limit of the others (150)
+#   boot_seconds    how long a boot may take (60)
+# and defines `machine_boot SECONDS`, which takes the place of its shell by the machine. That one
+# finds the plan in $job/plan (a line `NAME SECONDS` each) and leaves, for each case, NAME.log and,
+# when it is over, NAME.status there: 0; 77 if it could not be run, the reason being the log's last
+# line; anything else has failed. A case that kills or hangs the machine has failed, and the others
+# go on in a new boot.
+
+: "${cases_dir:?}" "${usual_seconds:=150}" "${boot_seconds:=60}"
+passed=0 failed=0 skipped=0
+
+case_says() { # NAME KEY [DEFAULT]
+    local value
+    value=$(sed -n "s/^# $2: *//p" "$cases_dir/$1.sh" | head -n1)
+    echo "${value:-${3:-}}"
+}
+case_seconds() { case_says "$1" seconds "$usual_seconds"; }
+case_names() { (cd "$cases_dir" && printf '%s\n' *.sh | sed 's/\.sh$//'); }
+case_list() {
+    local name
+    for name in $(case_names); do
+        printf '%-28s %s\n' "$name" "$(case_says "$name" what)"
+    done | sed 's/ *$//'
+}
+
+# machine_options ARGUMENT...: sets cases, keep and shell; prints the list and ends for --list.
+machine_options() {
+    local name
+    cases=() keep=false shell=false
+    while [ $# -gt 0 ]; do
+        case $1 in
+        --list) case_list; exit ;;
+        --only) [ $# -ge 2 ] || { echo "--only needs the name of a case" >&2; exit 2; }
+            cases+=("$2"); shift ;;
+        --keep) keep=true ;;
+        --shell) shell=true ;;
+        *) echo "usage: $0 [--list] [--only NAME]... [--keep] [--shell]" >&2; exit 2 ;;
+        esac
+        shift
+    done
+    [ ${#cases[@]} -gt 0 ] || mapfile -t cases < <(case_names)
+    for name in "${cases[@]}"; do
+        [ -e "$cases_dir/$name.sh" ] || { echo "no case $name; --list lists them" >&2; exit 2; }
+    done
+}
+
+machine_programs() { # NAME...: that these are on this machine
+    local program
+    for program in "$@"; do
+        command -v "$program" >/dev/null || { echo "$program is missing: tests/install-packages.sh installs it" >&2; exit 2; }
+    done
+}
+
+# Makes the job folder; it is removed at the end unless it is to be kept.
+machine_job() { # PREFIX
+    job=$(mktemp -d "${TMPDIR:-/tmp}/$1.XXXXXX")
+    machine=
+    trap machine_finish EXIT
+    trap 'exit 1' INT TERM
+}
+machine_finish() {
+    [ -z "$machine" ] || kill "$machine" 2>/dev/null || true
+    $keep || rm -rf "$job"
+}
+
+report() { # NAME
+    local name=$1 status
+    status=$(cat "$job/$name.status" 2>/dev/null || echo none)
+    case $status in
+    0) echo "ok $name"; passed=$((passed + 1)); return ;;
+    77) echo "ok $name # SKIP $(tail -n1 "$job/$name.log")"; skipped=$((skipped + 1)); return ;;
+    124 | 137 | 143) echo "not ok $name (not ended in time)" ;;
+    none) echo "not ok $name (the machine ended or hung)"
+        { echo "--- console:"; cat "$job/console.log"; } >>"$job/$name.log" ;;
+    *) echo "not ok $name (status $status)" ;;
+    esac
+    failed=$((failed + 1))
+    keep=true
+    tail -n 40 "$job/$name.log" | sed 's/^/    /'
+}
+
+# Reports the cases at the head of `left` that are over.
+report_ended() {
+    while [ ${#left[@]} -gt 0 ] && [ -s "$job/${left[0]}.status" ]; do
+        report "${left[0]}"
+        left=("${left[@]:1}")
+        started=$SECONDS
+    done
+}
+
+# One boot with as many of the cases left as can share it.
+machine_once() {
+    local name total=$boot_seconds started count=0
+    : >"$job/plan"
+    for name in "${left[@]}"; do
+        [ "$(case_says "$name" boot)" != own ] || [ $count = 0 ] || break
+        echo "$name $(case_seconds "$name")" >>"$job/plan"
+        total=$((total + $(case_seconds "$name") + 30))
+        count=$((count + 1))
+        [ "$(case_says "$name" boot)" != own ] || break
+    done
+    machine_boot "$total" >"$job/console.log" 2>&1 </dev/null &
+    machine=$!
+    started=$SECONDS
+    local goal=$((${#left[@]} - count))
+    while kill -0 "$machine" 2>/dev/null && [ ${#left[@]} -gt $goal ]; do
+        report_ended
+        [ ${#left[@]} -gt $goal ] || break
+        if [ $((SECONDS - started)) -gt $(($(case_seconds "${left[0]}") + boot_seconds)) ]; then
+            kill "$machine" 2>/dev/null || true
+        fi
+        sleep 0.2
+    done
+    [ ${#left[@]} -gt $goal ] || kill "$machine" 2>/dev/null || true
+    wait "$machine" 2>/dev/null || true
+    machine=
+    # What ended between the last look and the machine's end; then the one that it ended in.
+    report_ended
+    if [ ${#left[@]} -gt $goal ]; then
+        report "${left[0]}"
+        left=("${left[@]:1}")
+    fi
+}
+
+# Runs the cases: those that share boots first. Ends with the line of numbers; 1 if one has failed.
+machine_cases() {
+    local name own=()
+    left=()
+    for name in "${cases[@]}"; do
+        if [ "$(case_says "$name" boot)" = own ]; then own+=("$name"); else left+=("$name"); fi
+    done
+    left+=("${own[@]}")
+    while [ ${#left[@]} -gt 0 ]; do machine_once; done
+    ! $keep || echo "logs: $job"
+    echo "$passed passed, $failed failed, $skipped skipped"
+    [ "$failed" = 0 ]
+}
