@@ -71,9 +71,9 @@ Daemon::Daemon(const DaemonOptions& options)
                                                  ring::Limits{options.max_segments, true},
                                                  state_dir_of(options),
                                                  &settings_},
-      on_xen_(options.hypervisor.host_dir.empty()), settings_file_(options.settings_file),
-      settings_(options.settings), signals_(control_, SIGTERM, SIGINT, SIGHUP),
-      patience_(control_) {
+      supervisor_(control_, workers_), on_xen_(options.hypervisor.host_dir.empty()),
+      settings_file_(options.settings_file), settings_(options.settings),
+      signals_(control_, SIGTERM, SIGINT, SIGHUP), patience_(control_) {
     ::signal(SIGPIPE, SIG_IGN);
     {
         const SignalsBlocked blocked;
@@ -93,6 +93,7 @@ Daemon::Daemon(const DaemonOptions& options)
     wait_for_signal();
     log::info("serving domain={} threads={}", hypervisor_->self().value(), options.threads);
     announce_ready(options.ready_fd);
+    supervisor_.ready();
 }
 
 void Daemon::announce_ready(int fd) {
@@ -127,28 +128,32 @@ void Daemon::watch_domains() {
 }
 
 void Daemon::reload() {
+    supervisor_.reloading();
     auto settings = config::read_settings(settings_file_, false);
     if (!settings) {
         for (const std::string& mistake : settings.error())
             log::error("{}", mistake);
-        return log::error("settings stay as they were");
+        log::error("settings stay as they were");
+    } else {
+        log::info("settings read again file={}", settings_file_);
+        settings_ = std::move(*settings);
+        watch_domains();
     }
-    log::info("settings read again file={}", settings_file_);
-    settings_ = std::move(*settings);
-    watch_domains();
+    supervisor_.ready();
 }
 
 void Daemon::end(bool hand_over) {
+    supervisor_.stopping();
     const auto stop = [this] { control_.stop(); };
     hand_over ? registry_->hand_over(stop) : registry_->close(stop);
     patience_.expires_after(end_patience);
-    patience_.async_wait([](const boost::system::error_code& error) {
+    patience_.async_wait([this](const boost::system::error_code& error) {
         if (error)
             return;
         // A device holds a command and can't be waited for: its result has nobody to go to. A
         // successor finds it in the journal.
         log::warning("commands are still at devices; ending without them");
-        ::_exit(0);
+        ::_exit(lost_store_ ? 1 : 0);
     });
 }
 

@@ -3,6 +3,7 @@
 
 #include "backend/domain_watch.hpp"
 #include "backend/registry.hpp"
+#include "backend/supervisor.hpp"
 #include "common/base/unique_fd.hpp"
 #include "common/config/settings.hpp"
 
@@ -55,6 +56,7 @@ class Daemon {
     std::unique_ptr<hv::Store> store_;
     std::vector<std::unique_ptr<Worker>> workers_;
     Surroundings around_;
+    Supervisor supervisor_;
     const bool on_xen_;
     const std::string settings_file_;
     config::Settings settings_;
