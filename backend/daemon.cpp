@@ -55,6 +55,12 @@ UniqueFd lock_state_dir(const std::string& path) {
     return fd;
 }
 
+/// What every vhost will need: to be missed now, and not by the first guest.
+void require_services(hv::Hypervisor& hypervisor) {
+    (void)hypervisor.open_grant_mapper(hypervisor.self());
+    (void)hypervisor.alloc_unbound(hypervisor.self());
+}
+
 } // namespace
 
 std::string default_settings_file(const hv::HypervisorChoice& choice) {
@@ -75,6 +81,7 @@ Daemon::Daemon(const DaemonOptions& options)
       settings_file_(options.settings_file), settings_(options.settings),
       signals_(control_, SIGTERM, SIGINT, SIGHUP), patience_(control_) {
     ::signal(SIGPIPE, SIG_IGN);
+    require_services(*hypervisor_);
     {
         const SignalsBlocked blocked;
         for (unsigned i = 0; i < options.threads; ++i)

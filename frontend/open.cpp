@@ -1,5 +1,6 @@
 // Session::open(): which hypervisor, and as which of its domains.
 #include "common/hypervisor/domains.hpp"
+#include "common/xenbus/nodes.hpp"
 #include "frontend/session.hpp"
 
 #include <stdexcept>
@@ -19,6 +20,16 @@ DomId find_domain(const hv::HypervisorChoice& choice, const std::string& name) {
     return domain->id;
 }
 
+/// On Xen there is nothing to choose: the program is in the guest already.
+void require_own_domain(hv::Hypervisor& hypervisor, const std::string& wanted) {
+    const DomId self = hypervisor.self();
+    const auto name = hypervisor.open_store()->read(xenbus::domain_path(self) + "/name");
+    if (wanted == std::to_string(self.value()) || (name && wanted == *name))
+        return;
+    throw std::runtime_error("this is domain " + std::to_string(self.value()) + ", not '" + wanted +
+                             "': on Xen the library runs in the guest itself");
+}
+
 } // namespace
 
 std::unique_ptr<Session> Session::open(const SessionOptions& options) {
@@ -27,8 +38,7 @@ std::unique_ptr<Session> Session::open(const SessionOptions& options) {
         choice.domain = find_domain(choice, options.domain);
     auto hypervisor = hv::open_hypervisor(choice);
     if (choice.host_dir.empty() && !options.domain.empty())
-        throw std::runtime_error("a domain can be chosen on the embedded host only; on Xen it is "
-                                 "the one that this program runs in");
+        require_own_domain(*hypervisor, options.domain);
     return Impl::open(std::move(hypervisor), options, frontend::Timing{});
 }
 

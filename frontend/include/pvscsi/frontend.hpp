@@ -145,7 +145,7 @@ struct Event {
 struct SessionOptions {
     /// Directory of the embedded host; empty: $PVSCSI_HOST, else Xen.
     std::string host_dir;
-    /// The domain to be, by name or number; only with the embedded host.
+    /// The domain to be, by name or number; on Xen it is the one that the program runs in.
     std::string domain;
     /// Which vhost: the number N of `device/vscsi/N`.
     std::uint32_t device = 0;
