@@ -82,22 +82,29 @@ void DataPath::keep_house() noexcept {
 }
 
 void DataPath::hand_over(std::function<void()> quiet) {
-    if (!queue_)
+    if (!queue_) {
+        remove_all_luns();
         return quiet();
+    }
     queue_->quiesce([self = shared_from_this(), quiet = std::move(quiet)] {
         // Not from inside the queue's own call.
         boost::asio::post(self->worker_.context(), [self, quiet] {
             self->queue_->stop([] {});
             self->queue_.reset();
+            self->remove_all_luns();
             quiet();
         });
     });
 }
 
+void DataPath::remove_all_luns() {
+    while (!luns_.all().empty())
+        remove_lun(luns_.all().front()->address);
+}
+
 void DataPath::close(std::function<void()> closed) {
     disconnect([self = shared_from_this(), closed = std::move(closed)] {
-        while (!self->luns_.all().empty())
-            self->remove_lun(self->luns_.all().front()->address);
+        self->remove_all_luns();
         closed();
     });
 }

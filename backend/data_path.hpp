@@ -45,6 +45,8 @@ class DataPath : public std::enable_shared_from_this<DataPath> {
     void keep_house() noexcept;
 
   private:
+    void remove_all_luns();
+
     Worker& worker_;
     hv::Hypervisor& hypervisor_;
     const DomId guest_;

@@ -116,6 +116,7 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
 
     // vhost_takeover.cpp
     void take_over(State ours, State theirs);
+    void start_anew(State ours, State theirs, const std::string& reason);
     [[nodiscard]] bool taking_over() const noexcept { return inherited_ != nullptr; }
     [[nodiscard]] bool luns_are_free();
     [[nodiscard]] bool is_free(const LunNode& node, bool patient);

@@ -26,9 +26,12 @@ bool is_in_use(const std::exception& error) {
 void Vhost::take_over(State ours, State theirs) {
     if (!taking_over()) {
         auto journal = Journal::reopen(journal_path_);
-        if (!journal || ours == State::closed || ours == State::initialising)
-            return end_from_our_side(ours, "the backend was restarted" +
-                                               (journal ? "" : ": " + journal.error()));
+        const bool was_served =
+            ours == State::connected || ours == State::reconfiguring || ours == State::reconfigured;
+        if (!journal || !was_served)
+            return start_anew(ours, theirs,
+                              "the backend was restarted" +
+                                  (journal ? "" : ": " + journal.error()));
         inherited_ = std::move(*journal);
         takeover_deadline_ = std::chrono::steady_clock::now() + settle_patience;
     }
@@ -36,12 +39,22 @@ void Vhost::take_over(State ours, State theirs) {
         return look_again_soon();
     busy_.clear();
     if (const auto linked = link_up(std::move(inherited_)); !linked)
-        return end_from_our_side(ours, linked.error());
+        return start_anew(ours, theirs, linked.error());
     link_ = Link::up;
     confirmed_ = theirs != State::initialised;
     clear_error();
     changes_.info("taken over luns={}", luns_.size());
     look();
+}
+
+/// A frontend at Initialised has a new ring and waits for us to connect to it: it was bound again
+/// while no daemon was there. One that is Connected has to let go first.
+void Vhost::start_anew(State ours, State theirs, const std::string& reason) {
+    if (theirs != State::initialised)
+        return end_from_our_side(ours, reason);
+    forget_connection();
+    if (move(ours, State::init_wait))
+        connect(State::init_wait);
 }
 
 /// Opens all units; false while one waits for the predecessor's commands to end.

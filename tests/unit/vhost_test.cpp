@@ -469,6 +469,14 @@ TEST_CASE("a daemon that comes after another one goes on with the connection") {
         bed.expect(bed.b + "/state", "5");
         CHECK(bed.get(bed.b + "/error").find("another ring") != std::string::npos);
     }
+    SECTION("and connects to the new ring of a frontend that was bound again meanwhile") {
+        bed.offer_ring();
+        bed.start_daemon();
+        bed.until([&] { return bed.get(bed.dev("dev-0", "state")) == "3"; });
+        bed.expect(bed.b + "/state", "4");
+        bed.send(test::QueueBed::request(9, {0, 0, 0, 0, 0, 0}));
+        bed.until([&] { return opened.size() == 2 && bed.held(1) == 1; });
+    }
     SECTION("but not if the frontend has left meanwhile") {
         bed.put(bed.f + "/state", "6");
         bed.start_daemon();

@@ -30,6 +30,7 @@ daemon_start() { # [pvscsid options]
 daemon_stop() { bed_daemon_stop || fail "the daemon did not end well"; }
 daemon_kill() { bed_daemon_kill; }
 daemon_said() { grep -q -- "$1" "$BED_DIR/pvscsid.log"; } # returns a status
+daemon_took_over() { [ "$(grep -c 'taken over luns' "$BED_DIR/pvscsid.log")" -ge "$1" ]; } # HOW OFTEN
 expect_daemon_alive() { kill -0 "$BED_DAEMON" 2>/dev/null || fail "the daemon is dead"; }
 
 # ---- guests
