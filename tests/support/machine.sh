@@ -9,7 +9,8 @@
 # and defines `machine_boot SECONDS`, which takes the place of its shell by the machine. That one
 # finds the plan in $job/plan (a line `NAME SECONDS` each) and leaves, for each case, NAME.log and,
 # when it is over, NAME.status there: 0; 77 if it could not be run, the reason being the log's last
-# line; anything else has failed. A case that kills or hangs the machine has failed, and the others
+# line; anything else has failed. It may leave a number in $job/factor, by which it is slower than
+# usual, so that all limits are multiplied. A case that kills or hangs the machine has failed, and the others
 # go on in a new boot.
 
 : "${cases_dir:?}" "${usual_seconds:=150}" "${boot_seconds:=60}"
@@ -96,7 +97,8 @@ report_ended() {
 
 # One boot with as many of the cases left as can share it.
 machine_once() {
-    local name total=$boot_seconds started count=0
+    local name total=$boot_seconds started count=0 factor
+    rm -f "$job/factor"
     : >"$job/plan"
     for name in "${left[@]}"; do
         [ "$(case_says "$name" boot)" != own ] || [ $count = 0 ] || break
@@ -105,14 +107,16 @@ machine_once() {
         count=$((count + 1))
         [ "$(case_says "$name" boot)" != own ] || break
     done
-    machine_boot "$total" >"$job/console.log" 2>&1 </dev/null &
+    # The machine's own end is for one that nobody watches any more.
+    machine_boot $((total * 10)) >"$job/console.log" 2>&1 </dev/null &
     machine=$!
     started=$SECONDS
     local goal=$((${#left[@]} - count))
     while kill -0 "$machine" 2>/dev/null && [ ${#left[@]} -gt $goal ]; do
         report_ended
         [ ${#left[@]} -gt $goal ] || break
-        if [ $((SECONDS - started)) -gt $(($(case_seconds "${left[0]}") + boot_seconds)) ]; then
+        factor=$(cat "$job/factor" 2>/dev/null || echo 1)
+        if [ $((SECONDS - started)) -gt $((($(case_seconds "${left[0]}") + boot_seconds) * factor)) ]; then
             kill "$machine" 2>/dev/null || true
         fi
         sleep 0.2

@@ -30,7 +30,7 @@ in_use() {
 in_use_begin() { in_use >/tmp/in-use.before; }
 in_use_is_as_before() { in_use >/tmp/in-use.now; cmp -s /tmp/in-use.before /tmp/in-use.now; }
 expect_no_leftovers() {
-    wait_until 20 in_use_is_as_before || {
+    wait_until $((20 * BED_FACTOR)) in_use_is_as_before || {
         diff /tmp/in-use.before /tmp/in-use.now
         fail "something is left over (< before, > now)"
     }

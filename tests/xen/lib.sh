@@ -85,7 +85,7 @@ has_booted() { # NAME TIMES
     [ $count -ge "$2" ]
 } 2>/dev/null
 guest_wait_ready() { # NAME [HOW OFTEN IT HAS BOOTED SINCE THE CASE BEGAN]
-    wait_until 180 has_booted "$1" "${2:-1}" || {
+    wait_until $((60 * BED_FACTOR)) has_booted "$1" "${2:-1}" || {
         tail -n 20 "$(guest_log "$1")"
         fail "guest $1 is not ready"
     }
@@ -94,7 +94,7 @@ guest_wait_ready() { # NAME [HOW OFTEN IT HAS BOOTED SINCE THE CASE BEGAN]
 
 # guest_run NAME COMMANDS...: runs them in the guest's bash and prints what they print; returns
 # their status, or 124 if there is none after guest_seconds. The guest's lib.sh has more words.
-guest_seconds=120
+guest_seconds=$((60 * BED_FACTOR))
 guest_begin() { # NAME COMMANDS...: the same without waiting; sets guest_job
     local name=$1
     shift
@@ -149,7 +149,7 @@ guest_destroy() { must pvscsictl destroy "$1"; }
 lun_state() { pvscsictl list "$1" | awk -v vdev="$2" '$3 == vdev { print $4 }'; }
 lun_is() { [ "$(lun_state "$1" "$2")" = "$3" ]; }
 expect_lun() { # GUEST VDEV STATE
-    wait_until 20 lun_is "$@" || { pvscsictl list; fail "$1: LUN $2 is $(lun_state "$1" "$2"), not $3"; }
+    wait_until $((20 * BED_FACTOR)) lun_is "$@" || { pvscsictl list; fail "$1: LUN $2 is $(lun_state "$1" "$2"), not $3"; }
 }
 attach() { must pvscsictl attach "$@"; }
 detach() { must pvscsictl detach "$@"; }

@@ -10,7 +10,7 @@
 set -euo pipefail
 # shellcheck source=tests/xen/bed.sh
 . "$(dirname "$0")/bed.sh"
-cases_dir=$xen_dir/cases usual_seconds=240 boot_seconds=180
+cases_dir=$xen_dir/cases usual_seconds=240 boot_seconds=120
 # shellcheck source=tests/support/machine.sh
 . "$xen_top/tests/support/machine.sh"
 

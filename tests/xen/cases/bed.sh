@@ -16,4 +16,4 @@ guest_must g1 'seq 3000 | sha256sum'
 guest_must g1 'seq 3000' >/tmp/many
 [ "$(wc -l </tmp/many)" = 3000 ] || fail "$(wc -l </tmp/many) lines of 3000 came"
 must xl destroy g1
-wait_until 10 guest_gone g1 || fail "the guest is still there"
+wait_until $((10 * BED_FACTOR)) guest_gone g1 || fail "the guest is still there"
