@@ -11,6 +11,16 @@ namespace {
 bool lies_before(const Region& region, const std::byte* address) {
     return region.begin < address;
 }
+
+/// What can be done about it is known here only for Linux on Xen, whose limit is a small one.
+class NoGrantLeft final : public std::bad_alloc {
+  public:
+    [[nodiscard]] const char* what() const noexcept override {
+        return "no more memory can be granted (on Xen the parameter limit of the kernel's module "
+               "xen-gntalloc, 1024 pages for the whole domain unless it was set, may be reached: "
+               "/sys/module/xen_gntalloc/parameters/limit)";
+    }
+};
 } // namespace
 
 GrantedMemory::GrantedMemory(std::shared_ptr<hv::Hypervisor> hypervisor, DomId backend)
@@ -22,7 +32,7 @@ std::unique_ptr<hv::SharedPages> GrantedMemory::share(std::size_t pages) {
     if (shared)
         return std::move(*shared);
     if (shared.error() == hv::GrantStatus::no_space)
-        throw std::bad_alloc();
+        throw NoGrantLeft();
     throw std::system_error(EIO, std::generic_category(),
                             "granting memory to domain " + std::to_string(backend_.value()) + ": " +
                                 std::string(hv::to_string(shared.error())));

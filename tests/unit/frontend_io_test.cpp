@@ -237,8 +237,9 @@ TEST_CASE("a refused grant makes a command fail, not the session") {
         session
             .submit(command(write_10, DataDirection::to_device, bytes_of(data)), outcome.handler())
             .error == SubmitError::bad_command);
-    bed.host.shares_to_fail = 1;
+    bed.host.shares_to_fail = 2;
     CHECK_THROWS_AS(session.allocate(4096), std::bad_alloc);
+    CHECK_THROWS_WITH(session.allocate(4096), Catch::Contains("xen-gntalloc"));
     CHECK(session.submit(command(write_10, DataDirection::to_device, bytes_of(data)),
                          outcome.handler()));
     REQUIRE(bed.run_until([&] { return outcome.calls == 1; }));

@@ -16,7 +16,7 @@ xen_dom0_packages="xen-utils-$xen_version xenstore-utils sg3-utils fio kmod lssc
     psmisc strace lvm2 libspdlog1.10 libfmt9 liburing2 libsystemd0"
 xen_dom0_boot_modules="crc32c_generic virtio_pci virtio_blk ext4 9p 9pnet_virtio"
 xen_guest_modules="xen-scsifront sd_mod sg sr_mod st ch crc32c_generic crct10dif_generic ext4 xen-gntdev xen-gntalloc xen-evtchn"
-xen_guest_programs="bash stdbuf fio lsscsi sha256sum cmp timeout dd mkfs.ext4 e2fsck grep sed tail xenstore-read xenstore-write xenstore-ls
+xen_guest_programs="bash flock fio lsscsi sha256sum cmp timeout dd mkfs.ext4 e2fsck grep sed tail xenstore-read xenstore-write xenstore-ls
     sg_inq sg_vpd sg_readcap sg_luns sg_turs sg_requests sg_modes sg_logs sg_unmap sg_write_same sg_dd sgp_dd sg_raw
     sg_reset sg_persist sg_sync sg_start sg_opcodes sg_get_lba_status sg_compare_and_write"
 
