@@ -32,26 +32,33 @@ class SignalsBlocked {
     sigset_t before_{};
 };
 
-std::string state_dir_of(const DaemonOptions& options) {
-    if (!options.state_dir.empty())
-        return options.state_dir;
+std::string usual_state_dir(const DaemonOptions& options) {
     return options.hypervisor.host_dir.empty() ? "/run/pvscsi"
                                                : options.hypervisor.host_dir + "/pvscsid";
 }
 
-/// Makes the directory if need be and takes it for this process: two daemons that serve one domain
-/// would both answer its guests.
-UniqueFd lock_state_dir(const std::string& path) {
+std::string state_dir_of(const DaemonOptions& options) {
+    return options.state_dir.empty() ? usual_state_dir(options) : options.state_dir;
+}
+
+void make_directory(const std::string& path) {
     std::error_code error;
     std::filesystem::create_directories(path, error);
     if (error)
-        throw std::system_error(error, "--state-dir: cannot make " + path);
-    UniqueFd fd(adopt_fd, ::open((path + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+        throw std::system_error(error, "cannot make the state directory " + path);
+}
+
+/// Takes the domain for this process: two daemons that serve one would both answer its guests.
+/// Always in the usual place, whatever state directory each of them has.
+UniqueFd be_the_only_one(const DaemonOptions& options) {
+    make_directory(state_dir_of(options));
+    make_directory(usual_state_dir(options));
+    const std::string path = usual_state_dir(options) + "/lock";
+    UniqueFd fd(adopt_fd, ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
     if (!fd)
-        throw std::system_error(errno, std::generic_category(),
-                                "--state-dir: cannot write to " + path);
+        throw std::system_error(errno, std::generic_category(), "cannot make " + path);
     if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0)
-        throw std::runtime_error("another pvscsid runs with the state directory " + path);
+        throw std::runtime_error("another pvscsid serves this domain: " + path + " is locked");
     return fd;
 }
 
@@ -69,8 +76,7 @@ std::string default_settings_file(const hv::HypervisorChoice& choice) {
 }
 
 Daemon::Daemon(const DaemonOptions& options)
-    : hypervisor_(hv::open_hypervisor(options.hypervisor)),
-      only_one_(lock_state_dir(state_dir_of(options))),
+    : hypervisor_(hv::open_hypervisor(options.hypervisor)), only_one_(be_the_only_one(options)),
       store_(hypervisor_->open_store()), around_{control_,
                                                  *hypervisor_,
                                                  *store_,
@@ -78,7 +84,8 @@ Daemon::Daemon(const DaemonOptions& options)
                                                  state_dir_of(options),
                                                  &settings_},
       supervisor_(control_, workers_), on_xen_(options.hypervisor.host_dir.empty()),
-      settings_file_(options.settings_file), settings_(options.settings),
+      settings_file_(options.settings_file),
+      settings_were_read_(::access(settings_file_.c_str(), F_OK) == 0), settings_(options.settings),
       signals_(control_, SIGTERM, SIGINT, SIGHUP), patience_(control_) {
     ::signal(SIGPIPE, SIG_IGN);
     require_services(*hypervisor_);
@@ -93,7 +100,7 @@ Daemon::Daemon(const DaemonOptions& options)
         [this] {
             log::error("the connection to the xenstore is broken; ending");
             lost_store_ = true;
-            end(false);
+            end(true); // the guests are not told anything now; the next daemon goes on
         },
         [this] { domains_->look(); });
     watch_domains();
@@ -129,14 +136,15 @@ void Daemon::watch_domains() {
     std::vector<std::string> files;
     if (on_xen_)
         files.assign(config::default_domain_files.begin(), config::default_domain_files.end());
-    domains_ = std::make_unique<DomainWatch>(control_, *store_, hypervisor_->self(),
+    domains_ = std::make_shared<DomainWatch>(control_, *store_, hypervisor_->self(),
                                              settings_.domain_files.value_or(files));
     domains_->look();
 }
 
 void Daemon::reload() {
     supervisor_.reloading();
-    auto settings = config::read_settings(settings_file_, false);
+    // One that was there and is not any more must not take the allow-list along.
+    auto settings = config::read_settings(settings_file_, settings_were_read_);
     if (!settings) {
         for (const std::string& mistake : settings.error())
             log::error("{}", mistake);
@@ -144,6 +152,7 @@ void Daemon::reload() {
     } else {
         log::info("settings read again file={}", settings_file_);
         settings_ = std::move(*settings);
+        settings_were_read_ = settings_were_read_ || ::access(settings_file_.c_str(), F_OK) == 0;
         watch_domains();
     }
     supervisor_.ready();

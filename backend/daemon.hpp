@@ -59,9 +59,10 @@ class Daemon {
     Supervisor supervisor_;
     const bool on_xen_;
     const std::string settings_file_;
+    bool settings_were_read_;
     config::Settings settings_;
     std::unique_ptr<Registry> registry_;
-    std::unique_ptr<DomainWatch> domains_;
+    std::shared_ptr<DomainWatch> domains_;
     boost::asio::signal_set signals_;
     boost::asio::steady_timer patience_;
 };

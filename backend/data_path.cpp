@@ -33,6 +33,7 @@ void DataPath::remove_lun(const ring::Address& address) {
 }
 
 Expected<void, std::string> DataPath::connect(GrantRef ring_ref, EvtchnPort port,
+                                              const ring::Limits& limits,
                                               std::unique_ptr<Journal> journal,
                                               std::function<void(std::string)> on_fault) {
     Connection connection;
@@ -53,8 +54,8 @@ Expected<void, std::string> DataPath::connect(GrantRef ring_ref, EvtchnPort port
         return unexpected(fmt::format("can't bind to the frontend's event-channel {}: {}",
                                       port.value(), channel.error().message()));
     connection.channel = std::move(*channel);
-    queue_ = std::make_shared<Queue>(worker_, luns_, limits_, std::move(connection),
-                                     std::move(on_fault));
+    queue_ =
+        std::make_shared<Queue>(worker_, luns_, limits, std::move(connection), std::move(on_fault));
     queue_->start();
     return {};
 }

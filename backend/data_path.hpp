@@ -13,8 +13,8 @@ namespace pvscsi::backend {
 
 class DataPath : public std::enable_shared_from_this<DataPath> {
   public:
-    DataPath(Worker& worker, hv::Hypervisor& hypervisor, DomId guest, const ring::Limits& limits)
-        : worker_(worker), hypervisor_(hypervisor), guest_(guest), limits_(limits) {}
+    DataPath(Worker& worker, hv::Hypervisor& hypervisor, DomId guest)
+        : worker_(worker), hypervisor_(hypervisor), guest_(guest) {}
     DataPath(const DataPath&) = delete;
     DataPath& operator=(const DataPath&) = delete;
 
@@ -31,6 +31,7 @@ class DataPath : public std::enable_shared_from_this<DataPath> {
     /// if the journal is inherited. The error says what the guest got wrong, or that the ring is
     /// not the journal's; std::system_error what we did.
     Expected<void, std::string> connect(GrantRef ring_ref, EvtchnPort port,
+                                        const ring::Limits& limits,
                                         std::unique_ptr<Journal> journal,
                                         std::function<void(std::string)> on_fault);
     /// Ends the connection; `drained` when no command of it is at a device any more.
@@ -50,7 +51,6 @@ class DataPath : public std::enable_shared_from_this<DataPath> {
     Worker& worker_;
     hv::Hypervisor& hypervisor_;
     const DomId guest_;
-    const ring::Limits limits_;
     LunMap luns_;
     std::shared_ptr<Queue> queue_;
 };

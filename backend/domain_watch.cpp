@@ -78,25 +78,43 @@ void DomainWatch::give(DomId guest, const toolstack::Definition& definition) {
                   log::escaped(definition.name), definition.vhosts.size(), definition.file);
 }
 
+/// Whether the domain has a vhost: one that was made for this life of its number. Nodes of the
+/// guest say nothing, it may remove them.
+Result<bool> DomainWatch::has_vhosts(hv::StoreTxn txn, const std::string& root,
+                                     const std::string& vm) {
+    const auto devices = store_.list(root, txn);
+    if (!devices)
+        return false;
+    for (const std::string& device : *devices) {
+        const auto made_for = store_.read(root + "/" + device + "/vm", txn);
+        if (!made_for || *made_for == vm) // without the node: another toolstack's
+            return true;
+    }
+    return false;
+}
+
 /// False: it has vhosts already.
 Result<bool> DomainWatch::write(DomId guest, const toolstack::Definition& definition) {
-    const std::string stale = xenbus::backend_root(self_) + "/" + std::to_string(guest.value());
+    const std::string root = xenbus::backend_root(self_) + "/" + std::to_string(guest.value());
     bool written = false;
     const auto done = hv::transact(store_, [&](hv::StoreTxn txn) -> Result<void> {
         written = false;
-        for (const auto& [number, luns] : definition.vhosts)
-            if (store_.read(xenbus::frontend_path(guest, DevId{number}) + "/backend", txn))
-                return {};
-        // Without a frontend it is what a dead domain of that number has left.
-        if (store_.list(stale, txn))
-            if (auto removed = store_.remove(stale, txn); !removed)
+        const auto vm = store_.read(xenbus::domain_path(guest) + "/vm", txn);
+        if (!vm)
+            return unexpected(vm.error());
+        const auto has = has_vhosts(txn, root, *vm);
+        if (!has || *has)
+            return {};
+        // What a dead domain of that number has left.
+        if (store_.list(root, txn))
+            if (auto removed = store_.remove(root, txn); !removed)
                 return removed;
         for (const auto& [number, luns] : definition.vhosts) {
             const toolstack::Vhost vhost{self_, guest, DevId{number}};
             if (auto made = toolstack::write_vhost(store_, txn, vhost, luns); !made)
                 return made;
         }
-        written = true;
+        written = !definition.vhosts.empty();
         return {};
     });
     if (!done)
@@ -106,9 +124,10 @@ Result<bool> DomainWatch::write(DomId guest, const toolstack::Definition& defini
 
 void DomainWatch::look_again_soon() {
     timer_.expires_after(look_interval);
-    timer_.async_wait([this](const boost::system::error_code& error) {
-        if (!error)
-            look();
+    timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+        const auto self = weak.lock();
+        if (self && !error)
+            self->look();
     });
 }
 

@@ -15,12 +15,13 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
 namespace pvscsi::backend {
 
-class DomainWatch {
+class DomainWatch : public std::enable_shared_from_this<DomainWatch> {
   public:
     /// `self` is the domain that serves. `files`: patterns of the xl files.
     DomainWatch(boost::asio::io_context& control, hv::Store& store, DomId self,
@@ -41,6 +42,8 @@ class DomainWatch {
 
     void consider(const std::string& number, Seen& seen);
     void give(DomId guest, const toolstack::Definition& definition);
+    [[nodiscard]] Result<bool> has_vhosts(hv::StoreTxn txn, const std::string& root,
+                                          const std::string& vm);
     [[nodiscard]] Result<bool> write(DomId guest, const toolstack::Definition& definition);
     void look_again_soon();
 

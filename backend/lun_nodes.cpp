@@ -61,6 +61,12 @@ LunConfig LunNodes::config(const std::string& name) {
     return config;
 }
 
+void LunNodes::set_identity(const std::string& name, const std::string& identity) {
+    const std::string node = path(name, "identity");
+    if (store_.write(node, identity))
+        (void)store_.set_permissions(node, {hv::StorePermission{owner_, false, false}});
+}
+
 void LunNodes::set_state(const std::string& name, xenbus::State state) {
     if (const auto done = store_.write(path(name, "state"), xenbus::to_node(state)); !done)
         log::warning("node={} write failed error=\"{}\"", path(name, "state"),

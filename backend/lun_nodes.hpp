@@ -26,8 +26,9 @@ struct LunNode {
 
 class LunNodes {
   public:
-    /// `path` is the vhost's backend path B.
-    LunNodes(hv::Store& store, std::string path) : store_(store), root_(path + "/vscsi-devs") {}
+    /// `owner` serves; `path` is the vhost's backend path B.
+    LunNodes(hv::Store& store, DomId owner, std::string path)
+        : store_(store), owner_(owner), root_(path + "/vscsi-devs") {}
 
     [[nodiscard]] std::vector<LunNode> list();
     /// The names alone, in one round trip; nothing if the store can't tell now.
@@ -36,6 +37,11 @@ class LunNodes {
     [[nodiscard]] xenbus::VirtualAddress address(const std::string& name);
     [[nodiscard]] LunConfig config(const std::string& name);
 
+    /// What it led to when it was opened; for a successor of this daemon, and nobody else to read.
+    [[nodiscard]] std::string identity(const std::string& name) {
+        return optional(name, "identity");
+    }
+    void set_identity(const std::string& name, const std::string& identity);
     void set_state(const std::string& name, xenbus::State state);
     /// State 6 with the reason for an administrator to read.
     void set_failed(const std::string& name, const std::string& reason);
@@ -52,6 +58,7 @@ class LunNodes {
     }
 
     hv::Store& store_;
+    const DomId owner_;
     const std::string root_;
 };
 

@@ -56,6 +56,8 @@ void Queue::start() {
 void Queue::quiesce(std::function<void()> quiet) {
     quiet_ = std::move(quiet);
     taking_ = false;
+    if (dead_) // nothing is answered any more
+        return std::exchange(quiet_, nullptr)();
     worker_.activate(*this);
 }
 

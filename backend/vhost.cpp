@@ -11,8 +11,8 @@ Vhost::Vhost(Surroundings& around, Worker& worker, DomId guest, DevId device)
       backend_(xenbus::backend_path(around.hypervisor.self(), guest, device)),
       frontend_(xenbus::frontend_path(guest, device)),
       journal_path_(fmt::format("{}/{}-{}.ring", around.state_dir, guest.value(), device.value())),
-      data_(std::make_shared<DataPath>(worker, around.hypervisor, guest, around.limits)),
-      nodes_(around.store, backend_), takeover_timer_(around.control),
+      data_(std::make_shared<DataPath>(worker, around.hypervisor, guest)),
+      nodes_(around.store, around.hypervisor.self(), backend_), takeover_timer_(around.control),
       log_(fmt::format("vhost={}/{}", guest.value(), device.value())),
       changes_(fmt::format("vhost={}/{}", guest.value(), device.value())) {
     // A predecessor that died while it closed: it was its close, so it is ours now.
@@ -109,9 +109,13 @@ bool Vhost::move(State seen, State next) {
 void Vhost::greet(State ours) {
     if (ours == State::closing && !online())
         return; // the toolstack wants it gone
+    if (taking_over())
+        forget_connection(); // the frontend starts anew instead
     // Not only once: the toolstack may have made the vhost anew.
-    if (const auto node = backend_ + "/feature-sg-grant"; !around_.store.read(node))
-        (void)around_.store.write(node, std::to_string(around_.limits.max_segments));
+    const auto node = backend_ + "/feature-sg-grant";
+    if (const auto value = std::to_string(around_.limits.max_segments);
+        around_.store.read(node).value_or("") != value)
+        (void)around_.store.write(node, value);
     if (ours != State::init_wait)
         begin_round();
     tend_luns();
@@ -173,11 +177,14 @@ Expected<void, std::string> Vhost::link_up(std::unique_ptr<Journal> journal) {
     endpoint_ = *endpoint;
     Expected<void, std::string> linked;
     try {
-        if (!journal)
+        ring::Limits limits = around_.limits;
+        if (journal) // what the predecessor has offered holds
+            limits.max_segments = offered_segments();
+        else
             journal = Journal::create(journal_path_);
         data_->worker().call([&] {
             linked = data_->connect(
-                endpoint_.ring_ref, endpoint_.port, std::move(journal),
+                endpoint_.ring_ref, endpoint_.port, limits, std::move(journal),
                 [&control = around_.control, weak = weak_from_this()](std::string reason) {
                     boost::asio::post(control, [weak, reason = std::move(reason)] {
                         if (const auto vhost = weak.lock())
@@ -278,7 +285,7 @@ void Vhost::faulted(const std::string& reason) {
 
 void Vhost::announce_end() {
     const State ours = state_of(backend_);
-    if (link_ == Link::up) {
+    if (link_ == Link::up || taking_over()) {
         set_error("the backend daemon was stopped");
         move(ours, State::closing);
     }

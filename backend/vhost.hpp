@@ -118,6 +118,8 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
     void take_over(State ours, State theirs);
     void start_anew(State ours, State theirs, const std::string& reason);
     [[nodiscard]] bool taking_over() const noexcept { return inherited_ != nullptr; }
+    [[nodiscard]] unsigned offered_segments();
+    void require_same(const std::string& node_name);
     [[nodiscard]] bool luns_are_free();
     [[nodiscard]] bool is_free(const LunNode& node, bool patient);
     void look_again_soon();

@@ -1,4 +1,5 @@
 // The LUNs of a vhost: from their nodes to targets on the worker and back.
+#include "backend/lun_identity.hpp"
 #include "backend/vhost.hpp"
 
 #include "common/config/pdev.hpp"
@@ -85,6 +86,7 @@ void Vhost::serve_lun(const LunNode& node, std::shared_ptr<Target> target) {
     luns_[node.name] = {address, opening};
     unconfirmed_ = true;
     nodes_.clear_remarks(node.name);
+    nodes_.set_identity(node.name, identity_of(nodes_.config(node.name).pdev));
     log::info("vhost={} lun={} v-dev={} opened", backend_, node.name, xenbus::to_string(v));
 }
 

@@ -1,6 +1,7 @@
 // A frontend that is connected to a daemon which is no more: its connection is taken up where that
 // one left it, without a word to the guest. That needs the predecessor's journal, the same ring,
 // and units that the predecessor's commands have left.
+#include "backend/lun_identity.hpp"
 #include "backend/vhost.hpp"
 
 #include <cerrno>
@@ -57,6 +58,13 @@ void Vhost::start_anew(State ours, State theirs, const std::string& reason) {
         connect(State::init_wait);
 }
 
+unsigned Vhost::offered_segments() {
+    const auto node = around_.store.read(backend_ + "/feature-sg-grant");
+    const auto value =
+        node ? xenbus::parse_number(*node, ring::max_indirect_segments) : std::nullopt;
+    return std::max(value ? static_cast<unsigned>(*value) : 0u, around_.limits.max_segments);
+}
+
 /// Opens all units; false while one waits for the predecessor's commands to end.
 bool Vhost::luns_are_free() {
     const bool patient = std::chrono::steady_clock::now() < takeover_deadline_;
@@ -71,11 +79,24 @@ bool Vhost::luns_are_free() {
     return all;
 }
 
+/// Throws std::runtime_error if it is not what the guest had: another file or device under the
+/// same name, or a memory that ended with the dead daemon.
+void Vhost::require_same(const std::string& node_name) {
+    const std::string pdev = nodes_.config(node_name).pdev;
+    if (ends_with_the_daemon(pdev))
+        throw std::runtime_error("its contents ended with the daemon that held them");
+    const std::string now = identity_of(pdev);
+    if (!now.empty() && now != nodes_.identity(node_name))
+        throw std::runtime_error(pdev + " is not what the guest was connected to any more");
+}
+
 bool Vhost::is_free(const LunNode& node, bool patient) {
     try {
         auto& target = busy_[node.name];
-        if (!target)
+        if (!target) {
+            require_same(node.name);
             target = open_target(node.name);
+        }
         const bool busy = target->busy_elsewhere();
         if (busy && patient)
             return false;

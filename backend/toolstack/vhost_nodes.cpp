@@ -61,7 +61,10 @@ std::string number(std::uint64_t value) {
 
 Result<void> write_back(hv::Store& store, hv::StoreTxn txn, const Vhost& vhost) {
     const auto permissions = owned_by(vhost.backend, vhost.guest);
+    // Which life of the domain number it belongs to: nodes outlive domains.
+    const auto vm = store.read(xenbus::domain_path(vhost.guest) + "/vm", txn);
     auto nodes = NodeWriter(store, txn, vhost.back(), permissions)
+                     .node("vm", vm.value_or(""))
                      .node("frontend", vhost.front())
                      .node("frontend-id", number(vhost.guest.value()))
                      .node("online", "1")

@@ -70,7 +70,7 @@ void lun_nodes(fuzz::Input& input) {
                             hv::no_transaction)
                      .has_value(),
                  "a write of dom0");
-    backend::LunNodes luns(store, "/b");
+    backend::LunNodes luns(store, pvscsi::DomId{0}, "/b");
     for (const auto& lun : luns.list())
         must(lun.name == "dev-0", "another LUN");
     try {

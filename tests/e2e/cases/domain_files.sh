@@ -29,6 +29,14 @@ bed_ctl destroy demo
 [ "$(bed_ctl list --json)" = '[]' ] || fail "LUNs are left"
 made_by_others demo
 until_true 10 connectable demo 2 || fail "no LUNs after the reboot: $(bed_ctl list)"
+
+# What was detached stays so, whatever the guest does to its own nodes.
+bed_ctl detach demo 1:0:0:0
+id=$(xenstore-list /local/domain | tail -n 1)
+XENSTORED_PATH=$BED_DIR/dom/$id/xenstored xenstore-rm "/local/domain/$id/device/vscsi/1/backend"
+kill -HUP "$BED_DAEMON"
+sleep 0.5
+connectable demo 1 || fail "the guest has undone a detach: $(bed_ctl list)"
 bed_ctl destroy demo
 
 # By UUID, whatever its name.
@@ -63,6 +71,11 @@ mv demo.cfg xen/
 kill -HUP "$BED_DAEMON"
 until_true 10 connectable demo 1 || fail "not taken after it was mended: $(bed_ctl list)"
 bed_ctl destroy demo
+
+# A settings file that vanishes does not take the allow-list along.
+mv "$BED_DIR/pvscsid.toml" "$BED_DIR/was.toml"
+kill -HUP "$BED_DAEMON"
+until_true 10 grep -q 'settings stay as they were' "$BED_DIR/pvscsid.log" || fail "not said"
 
 # What is not allowed is not opened.
 truncate -s 1M /var/tmp/pvscsi-e2e-elsewhere.$$

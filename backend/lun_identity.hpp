@@ -1,0 +1,16 @@
+// What a PDEV leads to, so that a daemon which takes a connection over does not serve the guest
+// something else under the same name: a file that was replaced, a node that was given to another
+// device. Thread: control; asks the file system and sysfs, never the device.
+#pragma once
+
+#include <string>
+
+namespace pvscsi::backend {
+
+/// One line; empty if nothing is there or it can't be told.
+[[nodiscard]] std::string identity_of(const std::string& pdev);
+
+/// The contents are the daemon's memory, and end with it.
+[[nodiscard]] bool ends_with_the_daemon(const std::string& pdev);
+
+} // namespace pvscsi::backend
