@@ -17,6 +17,7 @@ CONNECTED = f"""\
 {B} = ""   (n0,r5)
 {B}/frontend = "{F}"   (n0,r5)
 {B}/frontend-id = "5"   (n0,r5)
+{B}/vm = "/vm/6f0a4fe2-0d3c-4c41-9d0a-c5e5a5b05b4d"   (n0,r5)
 {B}/online = "1"   (n0,r5)
 {B}/feature-host = "0"   (n0,r5)
 {B}/next-dev = "2"   (n0,r5)

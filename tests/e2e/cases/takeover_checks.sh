@@ -19,7 +19,7 @@ mv a.img was.img
 mv other.img a.img
 bed_daemon_start --max-segments 26
 until_true 20 grep -q 'taken over' "$BED_DIR/pvscsid.log" || fail "not taken over"
-[ "$(in_guest "sg_dd if=$(node 2) of=/dev/null bs=512 bpt=2000 count=4000")" = done ] ||
+[ "$(in_guest "sg_dd if=$(node 2) of=/dev/null bs=512 bpt=2000 count=4000")" = "done" ] ||
     fail "the unit that is the same is not served, or not as it was offered: $(cat out)"
 [ "$(in_guest "sg_dd if=$(node 0) of=/dev/null bs=512 count=1")" = failed ] || fail "another file is served under the old name"
 [ "$(in_guest "sg_dd if=$(node 1) of=/dev/null bs=512 count=1")" = failed ] || fail "a memory without its contents is served: $(cat out)"
