@@ -25,23 +25,25 @@ void set_readable(int fd, bool readable) {
 class FakeSharedPages final : public hv::SharedPages {
   public:
     FakeSharedPages(FakeHost& host, DomId owner, DomId peer, std::size_t pages, hv::Access access)
-        : host_(host), memory_(static_cast<std::byte*>(
-                           std::aligned_alloc(hv::page_size, pages * hv::page_size))),
+        : host_(host),
+          memory_(static_cast<std::byte*>(std::aligned_alloc(hv::page_size, pages * hv::page_size)),
+                  std::free),
           size_(pages * hv::page_size) {
-        std::memset(memory_, 0, size_);
+        std::memset(memory_.get(), 0, size_);
         for (std::size_t i = 0; i < pages; ++i) {
             refs_.emplace_back(host_.next_ref++);
-            host_.grants[refs_.back().value()] = {owner, peer, memory_ + i * hv::page_size, access};
+            host_.grants[refs_.back().value()] = {owner, peer, memory_.get() + i * hv::page_size,
+                                                  access};
         }
     }
     ~FakeSharedPages() override {
         const bool lingers = end_access() == hv::GrantStatus::busy;
         for (GrantRef ref : refs_)
             host_.grants[ref.value()].granted = false;
-        if (!lingers)
-            std::free(memory_);
+        if (lingers) // the peer has it mapped: it stays until nobody can
+            host_.lingering.push_back(std::move(memory_));
     }
-    [[nodiscard]] std::span<std::byte> bytes() noexcept override { return {memory_, size_}; }
+    [[nodiscard]] std::span<std::byte> bytes() noexcept override { return {memory_.get(), size_}; }
     [[nodiscard]] std::span<const GrantRef> refs() const noexcept override { return refs_; }
     hv::GrantStatus end_access() noexcept override {
         auto status = hv::GrantStatus::ok;
@@ -57,7 +59,7 @@ class FakeSharedPages final : public hv::SharedPages {
 
   private:
     FakeHost& host_;
-    std::byte* memory_;
+    std::shared_ptr<std::byte> memory_;
     std::size_t size_;
     std::vector<GrantRef> refs_;
 };

@@ -31,6 +31,8 @@ class FakeHost {
 
     std::map<std::string, std::string> nodes;
     std::map<std::uint32_t, Grant> grants;
+    /// Pages whose owner has gone while the peer had them mapped.
+    std::vector<std::shared_ptr<std::byte>> lingering;
     std::vector<FakeStore*> stores;
     std::map<std::pair<DomId, std::uint32_t>, FakeChannel*> ports;
     std::uint32_t next_ref = 8;
