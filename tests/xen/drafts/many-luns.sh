@@ -1,0 +1,32 @@
+# what: 64 LUNs on one vhost, four vhosts in one guest, LUN 254 and target 63
+# seconds: 400
+# shellcheck source=tests/xen/lib.sh
+. /job/lib.sh
+
+entries=()
+for lun in $(seq 0 62); do entries+=("ram:1M,0:0:0:$lun"); done
+entries+=("ram:1M,0:0:63:254")
+for vhost in 1 2 3; do
+    for lun in 0 1; do entries+=("ram:2M,$vhost:0:$vhost:$lun"); done
+done
+daemon_start
+in_use_begin
+guest_start g1 "${entries[@]}"
+for vdev in 0:0:0:0 0:0:0:62 0:0:63:254 1:0:1:1 3:0:3:0; do expect_lun g1 $vdev connected; done
+guest_must g1 'wait_for 60 has_luns 70; lsscsi -b | tail -n 8; ls /sys/class/scsi_host'
+# Every LUN is a disk of its own.
+guest_must g1 'for dir in /sys/class/scsi_device/*; do
+        disk=$(disk ${dir##*/}) && printf "%-512s" ${dir##*/} | dd of=$disk bs=512 count=1 oflag=direct status=none || exit 1
+    done
+    for dir in /sys/class/scsi_device/*; do
+        [ "$(dd if=$(disk ${dir##*/}) bs=512 count=1 iflag=direct status=none | tr -d " ")" = ${dir##*/} ] || { echo ${dir##*/}; exit 1; }
+    done'
+guest_must g1 'for vhost in 0 1 2 3; do
+        verify_fio $(disk $(lsscsi $vhost:*:*:0 | head -n1 | tr -d "[]" | cut -d" " -f1)) --rw=randwrite --bs=4k --iodepth=8 --size=1m &
+        jobs+=($!)
+    done
+    for job in ${jobs[@]}; do wait $job || exit 1; done'
+expect_guest_quiet g1
+guest_destroy g1
+expect_no_leftovers
+daemon_stop
