@@ -319,6 +319,8 @@ TEST_CASE("a slot that was a victim's is nobody's victim with its next command")
     bed.send({QueueBed::request(1, tur)}); // slot 0
     wait_held(bed, *target, 1);
     bed.send({manage(2, WireAction::abort, 1)}); // slot 1
+    for (std::size_t aborted = 0; aborted < 1;)
+        bed.run([&] { aborted = target->aborted.size(); });
     end(bed, target->held[0], scsi::HostCode::abort);
     CHECK(bed.response()->rqid == 1);
     CHECK(bed.response()->rqid == 2);
