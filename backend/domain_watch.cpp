@@ -23,11 +23,6 @@ DomainWatch::DomainWatch(boost::asio::io_context& control, hv::Store& store, Dom
                          std::vector<std::string> files)
     : store_(store), self_(self), definitions_(std::move(files)), timer_(control) {}
 
-void DomainWatch::reload() {
-    seen_.clear();
-    look();
-}
-
 void DomainWatch::look() {
     const auto numbers = store_.list("/local/domain");
     if (!numbers)

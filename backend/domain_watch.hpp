@@ -29,8 +29,6 @@ class DomainWatch : public std::enable_shared_from_this<DomainWatch> {
 
     /// Domains may have come or gone.
     void look();
-    /// Reads the files anew, complaints and all, and looks again at domains without vhosts.
-    void reload();
 
   private:
     /// A toolstack may introduce a domain before it has given it a name.

@@ -27,11 +27,6 @@ std::uint64_t random_stamp() {
     return stamp;
 }
 
-/// Free-running indices: `a` is before `b`.
-bool before(std::uint32_t a, std::uint32_t b) {
-    return static_cast<std::int32_t>(a - b) < 0;
-}
-
 } // namespace
 
 Journal::Image& Journal::map(int fd) {
@@ -106,10 +101,11 @@ std::vector<Journal::Open> Journal::open_requests() const {
     std::vector<Open> requests;
     for (unsigned slot = 0; slot < image_.records.size(); ++slot) {
         const auto& record = image_.records[slot];
-        const bool recorded = record.state == Image::open || record.state == Image::answered;
-        const bool answered =
-            record.state == Image::answered && before(record.response, image_.rsp_prod);
-        if (recorded && !answered && before(record.index, image_.req_cons))
+        // Not by how far back an index is: a command that hangs is overtaken by any number.
+        const bool taken = record.index != image_.req_cons; // else record() had not come to its end
+        const bool uncommitted =
+            record.state == Image::answered && record.response - image_.rsp_prod < ring::ring_size;
+        if ((record.state == Image::open && taken) || uncommitted)
             requests.push_back({slot, record.index, record.request});
     }
     std::sort(requests.begin(), requests.end(), [base = image_.req_cons](auto& a, auto& b) {

@@ -59,7 +59,7 @@ int main(int argc, char** argv) {
         "--host", host,
         "directory of the embedded host (pvscsi-hostd); default: $PVSCSI_HOST, else Xen");
     app.add_option("--config", settings_file,
-                   "settings, pvscsid.toml(5); what the command line says goes before them; "
+                   "settings; what the command line says goes before them; "
                    "default: /etc/pvscsi/pvscsid.toml, or pvscsid.toml in the embedded host's "
                    "directory, if there is one");
     app.add_option("--threads", options.threads, "data threads; a vhost is pinned to one of them")

@@ -20,8 +20,6 @@ Supervisor::Supervisor(boost::asio::io_context& control,
         interval_ = std::chrono::microseconds(timeout / feeds_per_timeout);
 }
 
-Supervisor::~Supervisor() = default;
-
 void Supervisor::ready() {
     ::sd_notify(0, "READY=1");
     if (interval_.count() > 0)

@@ -17,7 +17,6 @@ namespace pvscsi::backend {
 class Supervisor {
   public:
     Supervisor(boost::asio::io_context& control, std::vector<std::unique_ptr<Worker>>& workers);
-    ~Supervisor(); ///< the workers must still be there, or have ended
 
     void ready();
     void reloading();

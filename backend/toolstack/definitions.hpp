@@ -36,7 +36,6 @@ class Definitions {
     /// By UUID where the file gives one, else by name. Null if none is known; the first file in
     /// order of the patterns if several are.
     [[nodiscard]] const Definition* find(const std::string& name, const std::string& uuid) const;
-    [[nodiscard]] std::size_t size() const noexcept { return files_.size(); }
 
   private:
     /// What tells that a file is the same as before.

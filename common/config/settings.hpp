@@ -1,4 +1,4 @@
-// What belongs to the host and not to one domain: `/etc/pvscsi/pvscsid.toml`, pvscsid.toml(5).
+// What belongs to the host and not to one domain: `/etc/pvscsi/pvscsid.toml`.
 //
 //   [daemon]   threads, wait, max-spin-us, max-segments, state-dir, log-level
 //   [allow]    devices, folders: what an entry of a domain may name; without it, everything

@@ -179,6 +179,24 @@ TEST_CASE("responses that the dead daemon had not published yet are seen") {
     ::unlink(journal_path().c_str());
 }
 
+TEST_CASE("a command that any number of others has overtaken is not forgotten") {
+    const std::uint32_t far = GENERATE(16u, 0x7fff'ffffu, 0x8000'0000u, 0xffff'fff0u);
+    {
+        const auto journal = Journal::create(journal_path());
+        journal->blank(0) = turs(1);
+        journal->record(0, 0); // hangs
+        journal->blank(1) = turs(2);
+        journal->record(1, far); // the last one of many that were answered
+        journal->answered(1, far - 1);
+        journal->commit(far);
+    }
+    const auto journal = Journal::reopen(journal_path());
+    REQUIRE(journal);
+    REQUIRE((*journal)->open_requests().size() == 1);
+    CHECK((*journal)->open_requests()[0].request.rqid == 1);
+    ::unlink(journal_path().c_str());
+}
+
 TEST_CASE("a journal that can't be trusted is not gone on with") {
     const test::TempFile file(0);
     SECTION("there is none") {
