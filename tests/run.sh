@@ -57,6 +57,13 @@ finish() {
 }
 trap 'echo; failures+=("interrupted"); failed=$((failed + 1)); finish' INT TERM
 
+# show_failures LOG: where only this output is kept, the logs are gone.
+show_failures() {
+    grep -aA 15 '^not ok ' "$1" | head -n 120 | sed 's/^/    | /'
+    echo "    | ... the end of $1:"
+    tail -n 25 "$1" | sed 's/^/    | /'
+}
+
 # account SUITE LOG STATUS SECONDS: adds the numbers of the suite's last line to the sum.
 account() {
     local suite=$1 log=$2 status=$3 seconds=$4 line p=0 f=0 s=0 note=
@@ -81,6 +88,7 @@ account() {
     passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
     printf '%-14s %5d passed %3d failed %3d skipped %5d s%s\n' "$suite" "$p" "$f" "$s" \
         "$seconds" "$note"
+    [ "$f" = 0 ] || show_failures "$log"
 }
 
 # wanted SUITE...: whether --only names one of them, or is not given.

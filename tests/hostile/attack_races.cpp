@@ -182,7 +182,7 @@ void indices(Attack& attack) {
                     guest.kick();
             });
             attack.machine.wait_until("the backend closes", [&] {
-                return attack.machine.backend_state(guest.vhost()) == xenbus::State::closing;
+                return attack.machine.backend_has_ended(guest.vhost());
             });
         }
         guest.be_thrown_out("indices that never rest");

@@ -86,10 +86,8 @@ void states_without_a_ring(Attack& attack) {
         guest.set("ring-ref", "");
         guest.set("event-channel", "");
         guest.set_state(state);
-        attack.machine.wait_until("the backend closes", [&] {
-            const State ours = attack.machine.backend_state(guest.vhost());
-            return ours == State::closing || ours == State::closed;
-        });
+        attack.machine.wait_until("the backend closes",
+                                  [&] { return attack.machine.backend_has_ended(guest.vhost()); });
     }
     guest.recover();
     guest.prove_service();

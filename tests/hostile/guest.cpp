@@ -54,10 +54,8 @@ void Guest::connect() {
 
 void Guest::disconnect() {
     set_state(State::closing);
-    machine_.wait_until("the backend follows a closing frontend", [&] {
-        const State state = machine_.backend_state(vhost_);
-        return state == State::closing || state == State::closed;
-    });
+    machine_.wait_until("the backend follows a closing frontend",
+                        [&] { return machine_.backend_has_ended(vhost_); });
     settle();
 }
 
@@ -87,7 +85,7 @@ void Guest::recover() {
 
 void Guest::be_thrown_out(const std::string& attack) {
     machine_.wait_until("the backend closes after " + attack,
-                        [&] { return machine_.backend_state(vhost_) == State::closing; });
+                        [&] { return machine_.backend_has_ended(vhost_); });
     expect(!machine_.error(vhost_).empty(), "there is a reason in B/error after " + attack);
     settle();
 }

@@ -105,6 +105,11 @@ State Machine::backend_state(const Vhost& vhost) {
     return xenbus::state_from_node(read(vhost.backend + "/state")).value_or(State::unknown);
 }
 
+bool Machine::backend_has_ended(const Vhost& vhost) {
+    const State state = backend_state(vhost);
+    return state == State::closing || state == State::closed;
+}
+
 State Machine::frontend_state(const Vhost& vhost) {
     return xenbus::state_from_node(read(vhost.frontend + "/state")).value_or(State::unknown);
 }

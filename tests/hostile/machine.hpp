@@ -45,6 +45,9 @@ class Machine {
     std::string read(const std::string& path);
     xenbus::State backend_state(const Vhost& vhost);
     xenbus::State frontend_state(const Vhost& vhost);
+    /// The backend serves the connection no more. It need not stay at Closing: it waits for
+    /// nothing of a frontend whose connection it has ended.
+    bool backend_has_ended(const Vhost& vhost);
     std::string error(const Vhost& vhost) { return read(vhost.backend + "/error"); }
 
     /// Waits for `done`, which is asked again whenever something below the backend's nodes

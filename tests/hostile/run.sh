@@ -11,7 +11,7 @@ export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1:exitcod
 bed_start --threads 1 || { echo "not ok bed"; echo "0 passed, 1 failed, 0 skipped"; exit 1; }
 trap 'bed_stop' EXIT
 output=$("$BUILD/tests/hostile/test-hostile" --host "$BED_DIR" --daemon-pid "$BED_DAEMON" \
-    --daemon-log "$BED_DIR/pvscsid.log" "$@" 2>&1 | tee /dev/stderr)
+    --daemon-log "$BED_DIR/pvscsid.log" "$@" 2>&1 | tee >(cat >&2))
 read -r passed _ failed _ <<<"$(grep -E '^[0-9]+ passed, ' <<<"$output" | tail -n 1)"
 passed=${passed:-0} failed=${failed:-1}
 
