@@ -1,6 +1,7 @@
 #include "backend/toolstack/xl_file.hpp"
 
 #include "backend/toolstack/text.hpp"
+#include "common/base/small_file.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -9,7 +10,6 @@
 #include <memory>
 #include <new>
 #include <string_view>
-#include <sys/stat.h>
 #include <system_error>
 
 // Xen's headers know nothing of C++, in either sense.
@@ -112,6 +112,7 @@ class Reader {
         XLU_ConfigList* list = nullptr;
         int count = 0;
         const int error = xlu_cfg_get_list(&config_, "vscsi", &list, &count, 1);
+        file_.mentions_vscsi = error != ESRCH;
         if (error == ESRCH)
             return;
         if (error != 0) {
@@ -144,28 +145,24 @@ class Reader {
     XlFile& file_;
 };
 
-/// libxlutil would say "Is a directory" only while reading, or wait for ever on a FIFO.
-std::vector<std::string> cannot_read(const std::string& path) {
-    struct stat file {};
-    if (::stat(path.c_str(), &file) != 0)
-        return {path + ": " + std::generic_category().message(errno) +
-                "; expected an xl configuration file"};
-    if (!S_ISREG(file.st_mode))
-        return {path + ": not a regular file; expected an xl configuration file"};
-    return {};
-}
-
 } // namespace
 
 XlFile read_xl_file(const std::string& path) {
-    XlFile file{path, {}, {}, {}, cannot_read(path)};
-    if (!file.mistakes.empty())
+    XlFile file;
+    file.path = path;
+    const auto text = read_small_file(path);
+    if (!text) {
+        file.mistakes.push_back(path + ": " + text.error().reason +
+                                "; expected an xl configuration file");
         return file;
+    }
     Report report;
     const Config config(xlu_cfg_init(report.file(), path.c_str()));
     if (!config)
         throw std::bad_alloc();
-    if (const int error = xlu_cfg_readfile(config.get(), path.c_str()); error != 0) {
+    const int error = xlu_cfg_readdata(config.get(), text->data(), static_cast<int>(text->size()));
+    if (error != 0) {
+        file.mentions_vscsi = text->find("vscsi") != std::string::npos;
         file.mistakes = report.lines();
         if (file.mistakes.empty())
             file.mistakes.push_back(path + ": " + std::generic_category().message(error));

@@ -1,15 +1,14 @@
 #include "common/config/settings.hpp"
 
+#include "common/base/small_file.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <fnmatch.h>
-#include <fstream>
 #include <functional>
-#include <sstream>
 
 #include <toml++/toml.h>
 
@@ -165,19 +164,13 @@ Expected<Settings, SettingsMistakes> parse_settings(std::string_view text,
 }
 
 Expected<Settings, SettingsMistakes> read_settings(const std::string& file, bool must_exist) {
-    std::ifstream stream(file);
-    if (!stream) {
-        if (errno == ENOENT && !must_exist)
-            return Settings{};
-        return unexpected(
-            SettingsMistakes{fmt::format("{}: cannot be read: {}", file, std::strerror(errno))});
-    }
-    std::ostringstream text;
-    if (stream.peek() != std::ifstream::traits_type::eof())
-        text << stream.rdbuf();
-    if (stream.bad()) // a directory, for instance
-        return unexpected(SettingsMistakes{file + ": cannot be read"});
-    return parse_settings(text.str(), file);
+    const auto text = read_small_file(file);
+    if (text)
+        return parse_settings(*text, file);
+    if (text.error().code == ENOENT && !must_exist)
+        return Settings{};
+    return unexpected(
+        SettingsMistakes{fmt::format("{}: cannot be read: {}", file, text.error().reason)});
 }
 
 bool allows_device(const Settings& settings, const std::string& path) {

@@ -46,7 +46,8 @@ inline constexpr std::string_view default_settings_file = "/etc/pvscsi/pvscsid.t
 /// `text` as the contents of `file`, which only names it in mistakes.
 [[nodiscard]] Expected<Settings, SettingsMistakes> parse_settings(std::string_view text,
                                                                   const std::string& file);
-/// Reads the file. One that is not there is as good as an empty one, unless it `must_exist`.
+/// Reads the file, which must be a regular one of at most max_small_file bytes. One that is not
+/// there is as good as an empty one, unless it `must_exist`.
 [[nodiscard]] Expected<Settings, SettingsMistakes> read_settings(const std::string& file,
                                                                  bool must_exist);
 

@@ -1,9 +1,11 @@
 // pvscsid.toml: what is taken, and what is refused with the line and the remedy.
 #include "common/config/settings.hpp"
 #include "tests/support/temp_file.hpp"
+#include "tests/support/temp_folder.hpp"
 
 #include <catch2/catch.hpp>
 #include <fstream>
+#include <sys/stat.h>
 
 using namespace pvscsi::config;
 
@@ -101,6 +103,22 @@ TEST_CASE("a file that is not there counts only if it was asked for") {
     CHECK(read_settings(file.path(), true));
     std::ofstream(file.path()) << "[daemon]\nthreads = 2\n";
     CHECK(read_settings(file.path(), true)->threads == 2u);
+}
+
+TEST_CASE("only a regular file of bounded size is read") {
+    const pvscsi::test::Folder folder;
+    REQUIRE(::mkfifo(folder.path("fifo").c_str(), 0600) == 0);
+    const auto said = [](const std::string& path) {
+        const auto settings = read_settings(path, false);
+        REQUIRE(!settings);
+        return settings.error().front();
+    };
+    CHECK(said(folder.path("fifo")) ==
+          folder.path("fifo") + ": cannot be read: not a regular file");
+    CHECK(said("/dev/zero") == "/dev/zero: cannot be read: not a regular file");
+    const auto large = folder.image("large", (1 << 20) + 1);
+    CHECK(said(large) == large + ": cannot be read: larger than 1048576 bytes, more than a "
+                                 "configuration file has");
 }
 
 TEST_CASE("the allow-list") {

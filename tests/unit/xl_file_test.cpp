@@ -1,45 +1,17 @@
 // Reading xl configuration files and looking at what they name.
 #include "backend/toolstack/host_check.hpp"
 #include "backend/toolstack/xl_file.hpp"
+#include "tests/support/temp_folder.hpp"
 
 #include <catch2/catch.hpp>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <sys/stat.h>
 #include <unistd.h>
 
 using namespace pvscsi;
 using namespace pvscsi::toolstack;
+using test::Folder;
 
 namespace {
-
-/// A directory that goes with the test.
-class Folder {
-  public:
-    Folder() {
-        std::string name = (std::filesystem::temp_directory_path() / "pvscsi-xl.XXXXXX").string();
-        REQUIRE(::mkdtemp(name.data()) != nullptr);
-        path_ = name;
-    }
-    Folder(const Folder&) = delete;
-    Folder& operator=(const Folder&) = delete;
-    ~Folder() { std::filesystem::remove_all(path_); }
-
-    [[nodiscard]] std::string path(const std::string& name) const { return path_ / name; }
-    std::string file(const std::string& name, const std::string& text) const {
-        std::ofstream(path(name)) << text;
-        return path(name);
-    }
-    std::string image(const std::string& name, off_t size) const {
-        file(name, "");
-        REQUIRE(::truncate(path(name).c_str(), size) == 0);
-        return path(name);
-    }
-
-  private:
-    std::filesystem::path path_;
-};
 
 std::vector<std::string> check(const std::vector<std::string>& entries) {
     const auto list = parse_vscsi(entries);
@@ -121,6 +93,18 @@ TEST_CASE("a file that cannot be read is refused by its name") {
     CHECK_THAT(mistake(folder.path(".")), Catch::Contains("not a regular file"));
     REQUIRE(::mkfifo(folder.path("fifo").c_str(), 0600) == 0);
     CHECK_THAT(mistake(folder.path("fifo")), Catch::Contains("not a regular file"));
+    CHECK_THAT(mistake("/dev/zero"), Catch::Contains("not a regular file"));
+    CHECK_THAT(mistake(folder.image("large.cfg", (1 << 20) + 1)),
+               Catch::Contains("larger than 1048576 bytes"));
+}
+
+TEST_CASE("a file of the largest size is read whole") {
+    const Folder folder;
+    std::string text = "name = \"a\"\nvscsi = [ 'x' ]\n";
+    text.append((1 << 20) - text.size(), '\n');
+    const XlFile file = read_xl_file(folder.file("a.cfg", text));
+    CHECK(file.mistakes.empty());
+    CHECK(file.vscsi.size() == 1);
 }
 
 TEST_CASE("a backing that can be used is no mistake") {
