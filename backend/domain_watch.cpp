@@ -17,6 +17,10 @@ std::string uuid_of(const std::string& vm) {
     return slash == std::string::npos ? vm : vm.substr(slash + 1);
 }
 
+void complain(const std::string& line) {
+    log::warning("{}", line);
+}
+
 } // namespace
 
 DomainWatch::DomainWatch(boost::asio::io_context& control, hv::Store& store, DomId self,
@@ -34,7 +38,7 @@ void DomainWatch::look() {
     for (const std::string& number : *numbers)
         fresh |= !seen_.contains(number);
     if (fresh)
-        definitions_.refresh([](const std::string& line) { log::warning("{}", line); });
+        definitions_.refresh(complain);
     bool waiting = false;
     for (const std::string& number : *numbers) {
         Seen& seen = seen_[number];
@@ -59,7 +63,7 @@ void DomainWatch::consider(const std::string& number, Seen& seen) {
         seen.settled = ++seen.looks > looks_for_name;
         return;
     }
-    if (const auto* const definition = definitions_.find(*name, uuid_of(*vm)))
+    if (const auto* const definition = definitions_.find(*name, uuid_of(*vm), complain))
         give(DomId{static_cast<std::uint16_t>(*id)}, *definition);
 }
 

@@ -1,22 +1,24 @@
 #include "backend/toolstack/definitions.hpp"
 
+#include "backend/toolstack/text.hpp"
 #include "backend/toolstack/xl_file.hpp"
 
 #include <algorithm>
 #include <cctype>
 #include <glob.h>
-#include <set>
+#include <iterator>
 #include <sys/stat.h>
+#include <utility>
 
 namespace pvscsi::toolstack {
 
 namespace {
 
-bool same_uuid(const std::string& a, const std::string& b) {
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
-        return std::tolower(static_cast<unsigned char>(x)) ==
-               std::tolower(static_cast<unsigned char>(y));
+std::string lower_case(std::string text) {
+    std::transform(text.begin(), text.end(), text.begin(), [](char c) {
+        return static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
     });
+    return text;
 }
 
 } // namespace
@@ -55,17 +57,19 @@ std::vector<std::string> Definitions::present() const {
 Definitions::File Definitions::read(const std::string& path, const Complain& complain) {
     File file;
     XlFile xl = read_xl_file(path);
+    file.names_domain = !xl.name.empty();
+    file.mentions_vscsi = xl.mentions_vscsi;
+    file.definition = {path, std::move(xl.name), std::move(xl.uuid), {}};
     // Files of other programs lie in /etc/xen, too: what is not ours is not complained of.
-    if (xl.vscsi.empty())
+    if (!xl.mentions_vscsi)
         return file;
     auto list = parse_vscsi(xl.vscsi);
     for (const std::string& line : xl.mistakes)
         complain(line);
     for (const Remark& mistake : list.mistakes)
         complain(path + ": vscsi: " + to_string(mistake));
-    file.usable = xl.mistakes.empty() && list.mistakes.empty();
-    file.definition = {path, std::move(xl.name), std::move(xl.uuid),
-                       by_vhost(std::move(list.luns))};
+    file.usable = xl.mistakes.empty() && list.mistakes.empty() && !list.luns.empty();
+    file.definition.vhosts = by_vhost(std::move(list.luns));
     return file;
 }
 
@@ -86,23 +90,78 @@ void Definitions::refresh(const Complain& complain) {
         files.emplace(path, std::move(file));
     }
     files_ = std::move(files);
+    index();
+    find_contested(complain);
 }
 
-const Definition* Definitions::find(const std::string& name, const std::string& uuid) const {
-    const Definition* by_name = nullptr;
+void Definitions::index() {
+    by_name_.clear();
+    by_uuid_.clear();
     for (const std::string& path : order_) {
         const auto place = files_.find(path);
-        if (place == files_.end() || !place->second.usable)
+        if (place == files_.end() || !place->second.names_domain)
             continue;
-        const Definition& definition = place->second.definition;
-        if (!definition.uuid.empty()) {
-            if (same_uuid(definition.uuid, uuid))
-                return &definition;
-        } else if (by_name == nullptr && definition.name == name) {
-            by_name = &definition;
-        }
+        File& file = place->second;
+        file.contested = false;
+        by_name_[file.definition.name].push_back(&file);
+        if (!file.definition.uuid.empty())
+            by_uuid_[lower_case(file.definition.uuid)].push_back(&file);
     }
-    return by_name;
+}
+
+/// Two files with one name and each a UUID of its own are two domains, which run in turn.
+void Definitions::find_contested(const Complain& complain) {
+    const std::set<std::string> before = std::exchange(said_, {});
+    const Complain once = [&](const std::string& line) {
+        if (!before.contains(line))
+            complain(line);
+    };
+    for (const auto& [uuid, files] : by_uuid_)
+        if (files.size() > 1)
+            contest(files, "with uuid " + uuid, once);
+    for (const auto& [name, files] : by_name_) {
+        const bool by_name_alone = std::any_of(files.begin(), files.end(), [](const File* file) {
+            return file->definition.uuid.empty();
+        });
+        if (files.size() > 1 && by_name_alone)
+            contest(files, "'" + printable(name) + "'", once);
+    }
+}
+
+void Definitions::contest(const Files& files, const std::string& domain, const Complain& complain) {
+    std::string paths;
+    bool concerns_us = false; // else they are xl's business
+    for (File* const file : files) {
+        file->contested = true;
+        concerns_us |= file->mentions_vscsi;
+        paths += (paths.empty() ? "" : file == files.back() ? " and " : ", ");
+        paths += file->definition.file;
+    }
+    if (!concerns_us)
+        return;
+    const std::string line = paths + " name one domain, " + domain +
+                             ": it gets no LUNs of either by itself; keep one of the files, or "
+                             "give each a name and a uuid of its own";
+    if (said_.insert(line).second)
+        complain(line);
+}
+
+const Definition* Definitions::find(const std::string& name, const std::string& uuid,
+                                    const Complain& complain) {
+    Files named;
+    if (const auto place = by_uuid_.find(lower_case(uuid));
+        !uuid.empty() && place != by_uuid_.end())
+        named = place->second;
+    if (const auto place = by_name_.find(name); place != by_name_.end())
+        std::copy_if(place->second.begin(), place->second.end(), std::back_inserter(named),
+                     [](const File* file) { return file->definition.uuid.empty(); });
+    const bool contested =
+        std::any_of(named.begin(), named.end(), [](const File* file) { return file->contested; });
+    if (named.size() > 1 && !contested)
+        contest(named, "'" + printable(name) + "' with uuid " + printable(uuid), complain);
+    if (named.size() != 1 || contested || !named.front()->usable)
+        return nullptr;
+    return &named.front()->definition;
 }
 
 } // namespace pvscsi::toolstack

@@ -1,14 +1,19 @@
 // The domains that are known before they run: xl files that an administrator keeps, found by
-// pattern. A file without `vscsi=` is nothing to us; one with a mistake in it is not used, and
-// complained of once.
+// pattern. A file names its domain by uuid where it gives one, else by name.
 //
-// Thread: one. Errors: as complaints, a line each; files come and go as they like.
+// Nobody can say which of two files that name one domain is meant, a copy or what it was copied
+// from; so none of them is used, also if only one has `vscsi=`, and both are complained of. A file
+// with a mistake in its `vscsi=` names its domain as well, but is not used.
+//
+// Thread: one. Errors: as complaints, a line each, once for as long as the files stay as they are;
+// files come and go as they like.
 #pragma once
 
 #include "backend/toolstack/vscsi_config.hpp"
 
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -33,9 +38,10 @@ class Definitions {
 
     /// Reads what is new or has changed, forgets what is gone.
     void refresh(const Complain& complain);
-    /// By UUID where the file gives one, else by name. Null if none is known; the first file in
-    /// order of the patterns if several are.
-    [[nodiscard]] const Definition* find(const std::string& name, const std::string& uuid) const;
+    /// What the domain gets. Null if no file names it, or has no LUNs or a mistake, or if several
+    /// files do.
+    [[nodiscard]] const Definition* find(const std::string& name, const std::string& uuid,
+                                         const Complain& complain);
 
   private:
     /// What tells that a file is the same as before.
@@ -46,16 +52,27 @@ class Definitions {
     };
     struct File {
         Stamp stamp;
-        bool usable = false;
+        bool names_domain = false;
+        bool mentions_vscsi = false;
+        bool usable = false;    ///< it has LUNs and no mistake
+        bool contested = false; ///< another one names the same domain
         Definition definition;
     };
+    using Files = std::vector<File*>;
+
     [[nodiscard]] static bool stamp_of(const std::string& path, Stamp& stamp);
     [[nodiscard]] std::vector<std::string> present() const;
     static File read(const std::string& path, const Complain& complain);
+    void index();
+    void find_contested(const Complain& complain);
+    void contest(const Files& files, const std::string& domain, const Complain& complain);
 
     const std::vector<std::string> patterns_;
-    std::vector<std::string> order_; ///< of the files
-    std::map<std::string, File> files_;
+    std::vector<std::string> order_;       ///< of the files
+    std::map<std::string, File> files_;    ///< by path
+    std::map<std::string, Files> by_name_; ///< in order
+    std::map<std::string, Files> by_uuid_; ///< in lower case
+    std::set<std::string> said_;           ///< of contested domains
 };
 
 } // namespace pvscsi::toolstack
