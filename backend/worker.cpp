@@ -20,7 +20,7 @@ constexpr unsigned idle_turns = 512;
 } // namespace
 
 Worker::Worker(const std::string& name, Wait wait, std::chrono::microseconds most_spin)
-    : work_(context_.get_executor()), wait_(wait), most_spin_(most_spin) {
+    : work_(context_.get_executor()), wait_(wait), spin_{least_spin, most_spin} {
     thread_ = std::thread([this] { run(); });
     ::pthread_setname_np(thread_.native_handle(), name.substr(0, 15).c_str());
 }
@@ -57,9 +57,7 @@ void Worker::activate(Pollable& pollable) {
     if (std::exchange(pollable.active_, true))
         return;
     pollable.idle_ = false;
-    const auto slept = Clock::now() - pollable.armed_at_;
-    const auto window = slept < most_spin_ ? pollable.window_ * 2 : pollable.window_ / 2;
-    pollable.window_ = std::clamp<Clock::duration>(window, least_spin, most_spin_);
+    pollable.window_.missed(Clock::now() - pollable.armed_at_, spin_);
     active_.push_back(&pollable);
 }
 
@@ -104,7 +102,8 @@ bool Worker::turn() noexcept {
             continue;
         if (pollable->poll()) {
             worked = true;
-            pollable->idle_ = false;
+            if (std::exchange(pollable->idle_, false))
+                pollable->window_.met();
         } else if (active_[i] != nullptr) {
             rest(active_[i]);
         }
@@ -120,7 +119,7 @@ void Worker::rest(Pollable*& place) noexcept {
     const auto now = Clock::now();
     if (!std::exchange(pollable.idle_, true))
         pollable.idle_since_ = now;
-    if (wait_ == Wait::adaptive && now - pollable.idle_since_ < pollable.window_)
+    if (wait_ == Wait::adaptive && now - pollable.idle_since_ < pollable.window_.length())
         return;
     if (pollable.arm()) {
         pollable.armed_at_ = now;

@@ -5,9 +5,10 @@
 // window is armed and left out of the turns until its event (a readable file in the io_context)
 // activates it again, so an idle vhost costs nothing. When nothing is active the thread sleeps.
 //
-// The window tunes itself: work that comes shortly after arming would have been worth the spin, so
-// the window grows; a long sleep shrinks it.
+// The window tunes itself, each vhost's for itself (common/base/spin_window.hpp).
 #pragma once
+
+#include "common/base/spin_window.hpp"
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -53,7 +54,7 @@ class Pollable {
     bool idle_ = false;
     Clock::time_point idle_since_{};
     Clock::time_point armed_at_{};
-    Clock::duration window_{};
+    SpinWindow window_;
 };
 
 class Worker {
@@ -96,7 +97,7 @@ class Worker {
     boost::asio::io_context context_{1};
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
     const Wait wait_;
-    const Clock::duration most_spin_;
+    const SpinWindow::Limits spin_;
     /// Removed ones leave a null until the end of the turn.
     std::vector<Pollable*> active_;
     std::unique_ptr<Uring> uring_;

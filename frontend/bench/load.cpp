@@ -14,9 +14,7 @@ namespace pvscsi::bench {
 namespace {
 
 constexpr std::uint64_t errors_printed = 5;
-constexpr double longest_spin_ns = 200'000;
-constexpr double first_spin_ns = 50'000;
-constexpr double shortest_spin_ns = 1'000;
+constexpr SpinWindow::Limits spin{std::chrono::microseconds(1), std::chrono::microseconds(200)};
 constexpr double longest_silence_ns = 30e9;
 constexpr std::chrono::milliseconds longest_sleep{100};
 constexpr std::size_t page = 4096;
@@ -40,7 +38,7 @@ void Load::interrupt() noexcept {
 
 Load::Load(Session& session, const Options& options)
     : session_(session), options_(options), capacity_(read_capacity(session, options.lun)),
-      random_(options.seed), spin_(rate_.from_ns(first_spin_ns)) {
+      random_(options.seed) {
     const std::uint64_t bytes = capacity_.blocks * capacity_.block_size;
     require(options.size <= bytes,
             fmt::format("--size {} is more than the unit's {} bytes", options.size, bytes));
@@ -213,10 +211,15 @@ void Load::complain(const Job& job, const std::string& what) {
                    job.write ? "write" : "read", job.block, job.block * units_, what);
 }
 
+SpinWindow::Duration Load::elapsed(std::uint64_t from, std::uint64_t to) const noexcept {
+    return std::chrono::nanoseconds(rate_.to_ns(to - from));
+}
+
 /// Until something has been completed, or for a while. False: nothing has been.
 bool Load::wait() {
     if (session_.poll() > 0) {
-        idle_since_ = 0;
+        if (std::exchange(idle_since_, 0) != 0)
+            window_.met();
         return true;
     }
     if (options_.wait == Wait::poll)
@@ -225,16 +228,12 @@ bool Load::wait() {
         const std::uint64_t now = ticks();
         if (idle_since_ == 0)
             idle_since_ = now;
-        if (now - idle_since_ < spin_)
+        if (elapsed(idle_since_, now) < window_.length())
             return false;
     }
     const std::uint64_t asleep = ticks();
     const bool done = session_.wait(longest_sleep) > 0;
-    // Spinning a little longer would have met what came soon; what came late is not worth it.
-    if (rate_.to_ns(ticks() - asleep) < static_cast<std::uint64_t>(longest_spin_ns))
-        spin_ = std::min(spin_ * 2, rate_.from_ns(longest_spin_ns));
-    else
-        spin_ = std::max(spin_ / 2, rate_.from_ns(shortest_spin_ns));
+    window_.missed(elapsed(asleep, ticks()), spin);
     idle_since_ = 0;
     return done;
 }

@@ -4,6 +4,7 @@
 // system call of its own. Errors of commands are counted; the first ones are printed.
 #pragma once
 
+#include "common/base/spin_window.hpp"
 #include "frontend/bench/disk.hpp"
 #include "frontend/bench/histogram.hpp"
 #include "frontend/bench/options.hpp"
@@ -61,6 +62,7 @@ class Load {
     void ended(Job& job, const Completion& completion);
     void check_data(Job& job);
     bool wait();
+    [[nodiscard]] SpinWindow::Duration elapsed(std::uint64_t from, std::uint64_t to) const noexcept;
     [[nodiscard]] bool stuck() noexcept;
     void complain(const Job& job, const std::string& what);
     [[nodiscard]] std::uint64_t random() noexcept;
@@ -85,8 +87,8 @@ class Load {
     std::uint64_t next_block_ = 0;
     std::uint64_t random_;
     // Adaptive waiting.
-    std::uint64_t idle_since_ = 0;
-    std::uint64_t spin_;
+    std::uint64_t idle_since_ = 0; ///< ticks; 0: not idle
+    SpinWindow window_;
     Result result_;
 };
 

@@ -10,7 +10,7 @@
 namespace pvscsi::backend {
 
 Worker::Worker(const std::string&, Wait wait, std::chrono::microseconds most_spin)
-    : work_(context_.get_executor()), wait_(wait), most_spin_(most_spin) {}
+    : work_(context_.get_executor()), wait_(wait), spin_{least_spin, most_spin} {}
 Worker::~Worker() {
     uring_.reset();
 }
