@@ -1,85 +1,47 @@
 #include "backend/journal.hpp"
 
-#include "common/base/unique_fd.hpp"
-
 #include <algorithm>
 #include <cerrno>
-#include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <system_error>
-#include <unistd.h>
+#include <utility>
 
 namespace pvscsi::backend {
 
 namespace {
 
-[[noreturn]] void fail(const std::string& what) {
-    throw std::system_error(errno, std::generic_category(), what);
-}
-
 std::uint64_t random_stamp() {
     std::uint64_t stamp = 0;
     while (stamp == 0)
         if (::getrandom(&stamp, sizeof stamp, 0) != sizeof stamp)
-            fail("random numbers");
+            throw std::system_error(errno, std::generic_category(), "random numbers");
     return stamp;
 }
 
 } // namespace
 
-Journal::Image& Journal::map(int fd) {
-    void* const at =
-        ::mmap(nullptr, sizeof(Image), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
-    if (at == MAP_FAILED)
-        fail("mapping a journal");
-    return *static_cast<Image*>(at);
-}
+Journal::Journal(MappedFile file, bool inherited)
+    : file_(std::move(file)), image_(file_.as<Image>()), inherited_(inherited) {}
 
 std::unique_ptr<Journal> Journal::create(const std::string& path, ring::BackRing::Position start) {
-    // Made whole under another name: a successor finds all of it or nothing.
-    const std::string unfinished = path + ".new";
-    const UniqueFd fd(adopt_fd,
-                      ::open(unfinished.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-    if (!fd)
-        fail("cannot make " + unfinished);
-    // Room now rather than SIGBUS later.
-    if (const int error = ::posix_fallocate(fd.get(), 0, sizeof(Image)); error != 0) {
-        ::unlink(unfinished.c_str());
-        errno = error;
-        fail("no room for " + unfinished);
-    }
-    std::unique_ptr<Journal> journal(new Journal(map(fd.get()), false));
-    journal->image_.stamp = random_stamp();
-    journal->image_.req_cons = start.req_cons;
-    journal->image_.rsp_prod = start.rsp_prod;
-    journal->image_.magic = Image::magic_number;
-    if (::rename(unfinished.c_str(), path.c_str()) != 0)
-        fail("cannot make " + path);
-    return journal;
+    auto file = MappedFile::create(path, sizeof(Image));
+    auto& image = file.as<Image>();
+    image.stamp = random_stamp();
+    image.req_cons = start.req_cons;
+    image.rsp_prod = start.rsp_prod;
+    image.magic = Image::magic_number;
+    file.publish();
+    return std::unique_ptr<Journal>(new Journal(std::move(file), false));
 }
 
 Expected<std::unique_ptr<Journal>, std::string> Journal::reopen(const std::string& path) {
-    const UniqueFd fd(adopt_fd, ::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
-    if (!fd)
-        return unexpected(errno == ENOENT ? std::string("it left no journal")
-                                          : path + ": " + std::generic_category().message(errno));
-    struct ::stat info {};
-    if (::fstat(fd.get(), &info) != 0 || info.st_size != sizeof(Image))
-        return unexpected(path + " is not a journal");
-    try {
-        std::unique_ptr<Journal> journal(new Journal(map(fd.get()), true));
-        if (!journal->sound())
-            return unexpected(path + " is damaged or another version's");
-        return journal;
-    } catch (const std::system_error& error) {
-        return unexpected(path + ": " + error.what());
-    }
-}
-
-Journal::~Journal() {
-    ::munmap(&image_, sizeof(Image));
+    auto file = MappedFile::open(path, sizeof(Image));
+    if (!file)
+        return unexpected(file.error());
+    std::unique_ptr<Journal> journal(new Journal(std::move(*file), true));
+    if (!journal->sound())
+        return unexpected(path + " is damaged or another version's");
+    return journal;
 }
 
 bool Journal::sound() const {

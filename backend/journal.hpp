@@ -2,10 +2,7 @@
 // that were taken from the ring and not answered, and how far the ring had come. The ring itself
 // can't tell: responses overwrite requests there.
 //
-// A small file in memory (tmpfs), mapped; a process that dies leaves in it what it had stored, in
-// program order. So no system call is needed, and of two stores the compiler must only not change
-// the order: a fence as for a signal handler does that. It does not outlive the machine, nor do the
-// guests.
+// It is a MappedFile, so recording costs a few stores.
 //
 // The order, for one turn of the queue:
 //   take    copy the request to blank(), record() it, and only then do anything with it. Before
@@ -18,12 +15,12 @@
 // allocates or fails. Errors: std::system_error when the file can't be made.
 #pragma once
 
+#include "backend/mapped_file.hpp"
 #include "common/base/expected.hpp"
 #include "ring/abi.hpp"
 #include "ring/back_ring.hpp"
 
 #include <array>
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -45,10 +42,6 @@ class Journal {
                                            ring::BackRing::Position start = {});
     /// The one that a predecessor left. The error says why there is none to go on with.
     static Expected<std::unique_ptr<Journal>, std::string> reopen(const std::string& path);
-    ~Journal();
-    Journal(const Journal&) = delete;
-    Journal& operator=(const Journal&) = delete;
-
     /// What the ring page of this connection is known by. Not zero.
     [[nodiscard]] std::uint64_t stamp() const noexcept;
     /// Left by a predecessor, and there is a connection to go on with.
@@ -68,10 +61,10 @@ class Journal {
 
   private:
     struct Image;
-    Journal(Image& image, bool inherited) : image_(image), inherited_(inherited) {}
-    static Image& map(int fd);
+    Journal(MappedFile file, bool inherited);
     [[nodiscard]] bool sound() const;
 
+    MappedFile file_;
     Image& image_;
     const bool inherited_;
 };
@@ -94,13 +87,6 @@ struct Journal::Image {
     alignas(64) std::array<Record, ring::ring_size> records;
 };
 
-namespace detail {
-/// What is before it in the program was stored by a process that died after it.
-inline void stored_before() noexcept {
-    std::atomic_signal_fence(std::memory_order_seq_cst);
-}
-} // namespace detail
-
 /// Its last request's answer was committed, so nobody reads the record while it is written over.
 inline ring::WireRequest& Journal::blank(unsigned slot) noexcept {
     return image_.records[slot].request;
@@ -109,24 +95,24 @@ inline ring::WireRequest& Journal::blank(unsigned slot) noexcept {
 inline void Journal::record(unsigned slot, std::uint32_t index) noexcept {
     auto& record = image_.records[slot];
     record.index = index;
-    detail::stored_before();
+    stored_before();
     record.state = Image::open;
-    detail::stored_before();
+    stored_before();
     image_.req_cons = index + 1;
-    detail::stored_before();
+    stored_before();
 }
 
 inline void Journal::answered(unsigned slot, std::uint32_t response) noexcept {
     auto& record = image_.records[slot];
     record.response = response;
-    detail::stored_before();
+    stored_before();
     record.state = Image::answered;
 }
 
 inline void Journal::commit(std::uint32_t rsp_prod) noexcept {
-    detail::stored_before();
+    stored_before();
     image_.rsp_prod = rsp_prod;
-    detail::stored_before();
+    stored_before();
 }
 
 } // namespace pvscsi::backend

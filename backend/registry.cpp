@@ -35,7 +35,7 @@ Registry::Registry(Surroundings& around, std::vector<std::unique_ptr<Worker>>& w
     watch(new_domain, new_domain);
     watch(root_, backend_token);
     bury_dead_domains();
-    remove_stale_journals();
+    remove_stale_state();
     wait_for_store();
     keep_house();
 }
@@ -241,18 +241,21 @@ Worker& Registry::least_loaded() {
     return **place;
 }
 
-/// Of vhosts that went while no daemon was there.
-void Registry::remove_stale_journals() {
+/// Of vhosts that went while no daemon was there, and what a daemon died at. Their names begin
+/// with the vhost's two numbers and a dot.
+void Registry::remove_stale_state() {
     namespace fs = std::filesystem;
     std::error_code error;
     for (const auto& file : fs::directory_iterator(around_.state_dir, error)) {
-        auto name = file.path().stem().string();
+        auto name = file.path().filename().string();
+        name.resize(std::min(name.find('.'), name.size()));
         std::replace(name.begin(), name.end(), '-', '/');
-        const auto key = file.path().extension() == ".ring" ? key_of(name) : std::nullopt;
-        if (!key)
+        const auto kind = file.path().extension();
+        if ((kind != ".ring" && kind != ".unit" && kind != ".new") || !key_of(name))
             continue;
         const auto state = around_.store.read(root_ + "/" + name + "/state");
-        if (!state && state.error() == std::errc::no_such_file_or_directory)
+        const bool gone = !state && state.error() == std::errc::no_such_file_or_directory;
+        if (gone || kind == ".new")
             fs::remove(file.path(), error);
     }
 }

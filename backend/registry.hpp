@@ -54,7 +54,7 @@ class Registry {
     void look_at_dirty();
     [[nodiscard]] bool may_look(Entry& entry);
     void bury_dead_domains();
-    void remove_stale_journals();
+    void remove_stale_state();
     void stop_watching() noexcept;
     [[nodiscard]] std::function<void()> after_all(std::function<void()> done);
     void keep_house();

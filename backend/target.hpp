@@ -31,6 +31,10 @@ class Target {
     /// Commands that this process did not send are at the device: those of a daemon that has died,
     /// which nobody can fetch any more. Control thread, before attach().
     [[nodiscard]] virtual bool busy_elsewhere() noexcept { return false; }
+    /// A file in which it may keep what would end with this process and not with the device; with
+    /// `inherited`, a predecessor's, which it goes on from. Control thread, before attach(). Throws
+    /// std::system_error.
+    virtual void remember_in(const std::string& /*path*/, bool /*inherited*/) {}
     /// Called once, on the worker, before the first start(). May throw std::system_error: the
     /// LUN is then failed.
     virtual void attach(Worker&) {}

@@ -2,6 +2,8 @@
 
 #include <boost/asio/post.hpp>
 
+#include <unistd.h>
+
 namespace pvscsi::backend {
 
 using xenbus::State;
@@ -10,7 +12,8 @@ Vhost::Vhost(Surroundings& around, Worker& worker, DomId guest, DevId device)
     : around_(around), guest_(guest),
       backend_(xenbus::backend_path(around.hypervisor.self(), guest, device)),
       frontend_(xenbus::frontend_path(guest, device)),
-      journal_path_(fmt::format("{}/{}-{}.ring", around.state_dir, guest.value(), device.value())),
+      state_path_(fmt::format("{}/{}-{}", around.state_dir, guest.value(), device.value())),
+      journal_path_(state_path_ + ".ring"),
       data_(std::make_shared<DataPath>(worker, around.hypervisor, guest)),
       nodes_(around.store, around.hypervisor.self(), backend_), takeover_timer_(around.control),
       log_(fmt::format("vhost={}/{}", guest.value(), device.value())),
@@ -300,6 +303,8 @@ void Vhost::hand_over(std::function<void()> quiet) {
 void Vhost::close(std::function<void()> closed) {
     closed_ = true;
     forget_connection();
+    for (const auto& [name, lun] : luns_)
+        ::unlink(memory_path(name).c_str());
     data_->worker().post([data = data_, closed = std::move(closed)] { data->close(closed); });
 }
 

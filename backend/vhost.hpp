@@ -106,6 +106,9 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
     void lun_failed(const std::string& node_name, const std::string& reason);
     void warn_of_lun(const std::string& node_name, const std::string& what);
     [[nodiscard]] bool serves(const std::string& node_name, std::uint64_t opening) const;
+    [[nodiscard]] std::string memory_path(const std::string& node_name) const;
+    std::map<std::string, ServedLun>::iterator
+    let_go(std::map<std::string, ServedLun>::iterator lun);
     void close_failed_luns();
     void close_removed_luns();
     void close_vanished_luns();
@@ -131,6 +134,7 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
     const DomId guest_;
     const std::string backend_;
     const std::string frontend_;
+    const std::string state_path_; ///< what the files of its state begin with
     const std::string journal_path_;
     std::shared_ptr<DataPath> data_;
     LunNodes nodes_;

@@ -7,6 +7,7 @@
 #include <boost/asio/post.hpp>
 
 #include <filesystem>
+#include <unistd.h>
 
 namespace pvscsi::backend {
 
@@ -74,7 +75,14 @@ std::shared_ptr<Target> Vhost::open_target(const std::string& node_name) {
     const auto vm = around_.store.read(xenbus::domain_path(guest_) + "/vm");
     config.serial = stable_serial(vm.value_or(xenbus::domain_path(guest_)), v);
     require_allowed(*around_.settings, config.pdev);
-    return make_target(config);
+    std::shared_ptr<Target> target = make_target(config);
+    target->remember_in(memory_path(node_name), taking_over());
+    return target;
+}
+
+/// Of what the unit has been told and would forget with this process.
+std::string Vhost::memory_path(const std::string& node_name) const {
+    return state_path_ + "." + node_name + ".unit";
 }
 
 void Vhost::serve_lun(const LunNode& node, std::shared_ptr<Target> target) {
@@ -133,14 +141,19 @@ void Vhost::begin_round() {
     close_failed_luns();
 }
 
+std::map<std::string, Vhost::ServedLun>::iterator
+Vhost::let_go(std::map<std::string, ServedLun>::iterator lun) {
+    data_->worker().call([&] { data_->remove_lun(lun->second.address); });
+    ::unlink(memory_path(lun->first).c_str());
+    return luns_.erase(lun);
+}
+
 void Vhost::close_failed_luns() {
     for (auto it = luns_.begin(); it != luns_.end();) {
-        if (!it->second.failed) {
+        if (it->second.failed)
+            it = let_go(it);
+        else
             ++it;
-            continue;
-        }
-        data_->worker().call([&] { data_->remove_lun(it->second.address); });
-        it = luns_.erase(it);
     }
 }
 
@@ -156,11 +169,11 @@ void Vhost::close_removed_luns() {
             ++it;
             continue;
         }
-        data_->worker().call([&] { data_->remove_lun(it->second.address); });
+        const std::string name = it->first;
+        it = let_go(it);
         if (node != nodes.end() && node->state == State::closing)
-            nodes_.set_state(it->first, State::closed);
-        log::info("vhost={} lun={} removed", backend_, it->first);
-        it = luns_.erase(it);
+            nodes_.set_state(name, State::closed);
+        log::info("vhost={} lun={} removed", backend_, name);
     }
     // Removed before they were ever opened.
     for (const LunNode& node : nodes)
@@ -178,9 +191,8 @@ void Vhost::close_vanished_luns() {
             ++it;
             continue;
         }
-        data_->worker().call([&] { data_->remove_lun(it->second.address); });
         log::info("vhost={} lun={} taken away", backend_, it->first);
-        it = luns_.erase(it);
+        it = let_go(it);
     }
 }
 

@@ -107,6 +107,18 @@ void Cd::set_tray(bool open) noexcept {
     set_readiness(open ? condition::tray_open : condition::none);
 }
 
+/// Bit 0: the tray is open, bit 1: it is locked, bits 2 on: the event not told yet.
+std::uint8_t Cd::own_state() const noexcept {
+    return static_cast<std::uint8_t>((tray_open_ ? 1u : 0u) | (locked_ ? 2u : 0u) |
+                                     static_cast<unsigned>(event_) << 2);
+}
+
+void Cd::take_own_state(std::uint8_t state) noexcept {
+    set_tray((state & 1) != 0);
+    locked_ = (state & 2) != 0;
+    event_ = static_cast<MediaEvent>(state >> 2);
+}
+
 Step Cd::read(Request& request) noexcept {
     const scsi::BlockRange range = scsi::block_range(request.cdb().padded());
     if (range.lba > blocks() || range.blocks > blocks() - range.lba)
@@ -138,11 +150,13 @@ Step Cd::start_stop_unit(Request& request) noexcept {
     if (!start && locked_)
         return fail(request, condition::removal_prevented);
     set_tray(!start);
+    remember();
     return Step::done;
 }
 
 Step Cd::prevent_allow(Request& request) noexcept {
     locked_ = (request.cdb().padded()[4] & 0x01) != 0;
+    remember();
     return Step::done;
 }
 

@@ -35,6 +35,8 @@ class Cd final : public EmulatedUnit {
     [[nodiscard]] bool removable() const noexcept override { return true; }
     [[nodiscard]] std::uint16_t command_set_version() const noexcept override;
     void initial_state() noexcept override;
+    [[nodiscard]] std::uint8_t own_state() const noexcept override;
+    void take_own_state(std::uint8_t state) noexcept override;
 
     [[nodiscard]] std::uint32_t blocks() const noexcept;
     [[nodiscard]] bool dvd() const noexcept;

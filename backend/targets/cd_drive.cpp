@@ -104,6 +104,7 @@ Step Cd::get_event_status(Request& request) noexcept {
         store_be16(data, 0, 6);
         data[2] = media_class;
         data[4] = static_cast<std::uint8_t>(std::exchange(event_, MediaEvent::none));
+        remember();
         data[5] = tray_open_ ? 0x01 : 0x02; // the tray is open; a medium is present
     } else {
         store_be16(data, 0, 2);

@@ -177,6 +177,15 @@ void Disk::initial_state() noexcept {
     set_readiness(condition::none);
 }
 
+/// Whether it was stopped.
+std::uint8_t Disk::own_state() const noexcept {
+    return readiness() == condition::start_required ? 1 : 0;
+}
+
+void Disk::take_own_state(std::uint8_t state) noexcept {
+    set_readiness(state == 0 ? condition::none : condition::start_required);
+}
+
 void Disk::mode_changed() noexcept {
     write_cache_ = mode_pages().bit(caching, 2, 2);
     set_write_protection(read_only_                        ? condition::write_protected

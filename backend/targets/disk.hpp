@@ -60,6 +60,8 @@ class Disk final : public EmulatedUnit {
     std::size_t block_descriptor(bool long_lba, std::span<std::uint8_t> to) const noexcept override;
     void initial_state() noexcept override;
     void mode_changed() noexcept override;
+    [[nodiscard]] std::uint8_t own_state() const noexcept override;
+    void take_own_state(std::uint8_t state) noexcept override;
 
     void put_block_limits(std::span<std::uint8_t> body) const noexcept;
     void put_provisioning(std::span<std::uint8_t> body) const noexcept;

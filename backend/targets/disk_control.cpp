@@ -60,6 +60,7 @@ Step Disk::start_stop_unit(Request& request) noexcept {
     if (broken())
         return fail(request, readiness());
     set_readiness(start ? condition::none : condition::start_required);
+    remember();
     if (start || no_flush)
         return Step::done;
     Task* task = begin(request, stage<&Disk::sync_medium>);

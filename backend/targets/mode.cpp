@@ -109,6 +109,7 @@ Progress EmulatedUnit::mode_select_apply(Task& task) noexcept {
                           : fail_parameter(request, static_cast<unsigned>(before + fault.byte)));
     }
     mode_changed();
+    remember();
     return Progress::done;
 }
 

@@ -120,6 +120,7 @@ Step EmulatedUnit::start_checked(const CommandRow& row, Request& request) noexce
         const Condition first = attentions_[0];
         std::shift_left(attentions_.begin(), attentions_.end(), 1);
         --attention_count_;
+        remember();
         return fail(request, first);
     }
     if ((row.traits & needs_medium) != 0 && readiness_ != condition::none) [[unlikely]]
@@ -244,8 +245,10 @@ Step EmulatedUnit::fail_for_good(Request& request, MediumNews why) noexcept {
 
 void EmulatedUnit::attention(const Condition& why) noexcept {
     const auto waiting = std::span(attentions_).first(attention_count_);
-    if (attention_count_ < attentions_.size() && std::ranges::find(waiting, why) == waiting.end())
-        attentions_[attention_count_++] = why;
+    if (attention_count_ == attentions_.size() || std::ranges::find(waiting, why) != waiting.end())
+        return;
+    attentions_[attention_count_++] = why;
+    remember();
 }
 
 } // namespace pvscsi::backend

@@ -8,6 +8,7 @@
 #include "backend/targets/command_row.hpp"
 #include "backend/targets/mode_pages.hpp"
 #include "backend/targets/task.hpp"
+#include "backend/unit_memory.hpp"
 #include "common/scsi/condition.hpp"
 
 #include <array>
@@ -33,6 +34,7 @@ class EmulatedUnit : public Target {
   public:
     ~EmulatedUnit() override;
 
+    void remember_in(const std::string& path, bool inherited) final;
     void attach(Worker& worker) override;
     void detach() noexcept override;
     Step start(Request& request) noexcept final;
@@ -93,6 +95,12 @@ class EmulatedUnit : public Target {
     virtual void initial_state() noexcept {}
     /// MODE SELECT has changed mode pages.
     virtual void mode_changed() noexcept {}
+    /// What else of its state must outlive this process, and taking it up from a predecessor; the
+    /// mode pages are as they were there.
+    [[nodiscard]] virtual std::uint8_t own_state() const noexcept { return 0; }
+    virtual void take_own_state(std::uint8_t) noexcept {}
+    /// To be called after each change of that.
+    void remember() noexcept;
 
     /// Looks at the backing again. What the command that asks is to be answered with: the
     /// capacity has changed, the unit has failed; condition::none if all is as it was.
@@ -152,6 +160,7 @@ class EmulatedUnit : public Target {
   private:
     friend struct Task;
     static constexpr std::size_t task_count = 32; // a ring has 16 requests
+    static constexpr std::size_t max_attentions = 4;
 
     [[nodiscard]] const CommandRow* find(const ring::Cdb& cdb) const noexcept;
     [[nodiscard]] std::optional<std::pair<unsigned, unsigned>>
@@ -167,6 +176,7 @@ class EmulatedUnit : public Target {
     void settle_soon() noexcept;
     void end_stopped() noexcept;
     void unpark() noexcept;
+    [[nodiscard]] bool recall(std::span<const std::uint8_t> state) noexcept;
     void leave_line(unsigned place) noexcept;
     void finish_reset() noexcept;
     [[nodiscard]] bool at_work() const noexcept;
@@ -181,7 +191,8 @@ class EmulatedUnit : public Target {
     std::vector<CommandRow> rows_;
     std::array<const CommandRow*, 256> by_opcode_{};
     ModePages mode_pages_;
-    std::array<scsi::Condition, 4> attentions_{};
+    std::optional<UnitMemory> memory_;
+    std::array<scsi::Condition, max_attentions> attentions_{};
     unsigned attention_count_ = 0;
     scsi::Condition readiness_;
     bool broken_ = false; ///< the medium is lost: nothing but a new opening helps

@@ -322,7 +322,7 @@ void EmulatedUnit::finish_reset() noexcept {
     mode_changed();
     attention_count_ = 0;
     initial_state();
-    attention(condition::unit_was_reset);
+    attention(condition::unit_was_reset); // remembers all of it
     for (const auto& done : std::exchange(reset_done_, {}))
         done(true);
 }

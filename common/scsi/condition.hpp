@@ -35,6 +35,7 @@ inline constexpr Condition saving_not_supported{SenseKey::illegal_request, 0x39,
 inline constexpr Condition removal_prevented{SenseKey::illegal_request, 0x53, 0x02};
 inline constexpr Condition medium_changed{SenseKey::unit_attention, 0x28, 0x00};
 inline constexpr Condition unit_was_reset{SenseKey::unit_attention, 0x29, 0x03};
+inline constexpr Condition internal_reset{SenseKey::unit_attention, 0x29, 0x04};
 inline constexpr Condition capacity_changed{SenseKey::unit_attention, 0x2a, 0x09};
 inline constexpr Condition write_protected{SenseKey::data_protect, 0x27, 0x00};
 inline constexpr Condition software_write_protected{SenseKey::data_protect, 0x27, 0x02};
