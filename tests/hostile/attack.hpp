@@ -18,6 +18,7 @@ struct Attack {
 struct NamedAttack {
     const char* name;
     void (*run)(Attack&);
+    bool makes_guests = false; ///< so it is not for one that runs in a guest
 };
 
 std::span<const NamedAttack> request_attacks();

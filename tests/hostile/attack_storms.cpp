@@ -98,7 +98,7 @@ constexpr NamedAttack attacks[] = {
     {"storms: states", state_flapping},
     {"storms: writes to nodes", node_writes},
     {"storms: connections", connecting_without_end},
-    {"storms: guests that end in flight", gone_in_flight},
+    {"storms: guests that end in flight", gone_in_flight, true},
     {"storms: a guest that never listens", never_listening},
 };
 

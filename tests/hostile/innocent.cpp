@@ -7,7 +7,7 @@ namespace pvscsi::hostile {
 namespace {
 constexpr unsigned disk_blocks = 8 * 2048; // 8 MiB
 constexpr unsigned round_blocks = 64;      // eight pages
-constexpr std::chrono::seconds patience{30};
+constexpr std::chrono::seconds innocent_patience{30};
 } // namespace
 
 Innocent::Innocent(const std::string& host_dir)
@@ -57,7 +57,7 @@ void Innocent::round(std::uint32_t number) {
 }
 
 void Innocent::check(std::uint64_t rounds) {
-    const auto deadline = std::chrono::steady_clock::now() + patience;
+    const auto deadline = std::chrono::steady_clock::now() + innocent_patience;
     const std::uint64_t wanted = rounds_ + rounds;
     while (rounds_ < wanted) {
         if (failed_) {

@@ -15,8 +15,6 @@ using xenbus::State;
 
 namespace {
 
-constexpr std::chrono::seconds patience{20};
-
 hv::HypervisorChoice dom0_of(const std::string& host_dir) {
     return {host_dir, DomId{0}};
 }
@@ -32,17 +30,32 @@ void spin_until(const std::string& what, const std::function<bool()>& done) {
 }
 
 Machine::Machine(const std::string& host_dir)
-    : host_dir_(host_dir), dom0_(hv::open_hypervisor(dom0_of(host_dir))),
-      store_(dom0_->open_store()), domains_(hv::open_domains(dom0_of(host_dir))) {
-    const auto watched = store_->watch(xenbus::backend_root(dom0_->self()), "backend");
+    : host_dir_(host_dir), hypervisor_(hv::open_hypervisor(dom0_of(host_dir))),
+      store_(hypervisor_->open_store()), domains_(hv::open_domains(dom0_of(host_dir))) {
+    const auto watched = store_->watch(xenbus::backend_root(hypervisor_->self()), "backend");
     expect(watched.has_value(), "the backend's nodes can be watched");
+}
+
+Machine::Machine() : hypervisor_(hv::open_hypervisor({})), store_(hypervisor_->open_store()) {}
+
+Vhost Machine::own_vhost() {
+    Vhost vhost;
+    vhost.guest = hypervisor_->self();
+    vhost.frontend = xenbus::frontend_path(vhost.guest, vhost.device);
+    vhost.backend = read(vhost.frontend + "/backend");
+    vhost.name = "this guest";
+    expect(!vhost.backend.empty(), vhost.frontend + "/backend names a backend");
+    expect(store_->watch(vhost.backend, "backend").has_value(),
+           "the backend's nodes can be watched");
+    wait_for_backend(vhost, State::init_wait);
+    return vhost;
 }
 
 Vhost Machine::add_guest(const std::string& name, const std::vector<std::string>& pdevs) {
     Vhost vhost;
     vhost.name = name;
     vhost.guest = domains_->create(name, "", "").id;
-    vhost.backend = xenbus::backend_path(dom0_->self(), vhost.guest, vhost.device);
+    vhost.backend = xenbus::backend_path(hypervisor_->self(), vhost.guest, vhost.device);
     vhost.frontend = xenbus::frontend_path(vhost.guest, vhost.device);
     write_nodes(vhost, pdevs);
     wait_for_backend(vhost, State::init_wait);

@@ -1,11 +1,13 @@
 // The embedded host as dom0's toolstack sees it: makes guests with a vhost, watches what the daemon
-// says about them, ends them. And the daemon as its operator sees it.
+// says about them, ends them. Or, on Xen, the vhost of the guest that this runs in, as it sees it
+// from there. And the daemon as its operator sees it.
 #pragma once
 
 #include "common/hypervisor/domains.hpp"
 #include "common/xenbus/nodes.hpp"
 #include "common/xenbus/state.hpp"
 
+#include <chrono>
 #include <functional>
 #include <string>
 
@@ -21,7 +23,10 @@ inline void expect(bool holds, const std::string& what) {
         throw Broken(what);
 }
 
-/// Waits for something in shared memory, which nobody announces. Broken after 20 seconds.
+/// How long everything that has to happen may take.
+inline std::chrono::seconds patience{20};
+
+/// Waits for something in shared memory, which nobody announces. Broken after `patience`.
 void spin_until(const std::string& what, const std::function<bool()>& done);
 
 /// A guest with one vhost.
@@ -33,7 +38,12 @@ struct Vhost {
 
 class Machine {
   public:
+    /// The embedded host in this directory, as its dom0.
     explicit Machine(const std::string& host_dir);
+    /// The domain on Xen that this program runs in: sees its vhosts, makes no guests.
+    Machine();
+    /// The one that dom0's toolstack has made for this domain. Broken if there is none.
+    Vhost own_vhost();
 
     [[nodiscard]] const std::string& host_dir() const { return host_dir_; }
     /// A new domain, with LUNs 0, 1, ... at channel 0, target 0.
@@ -51,7 +61,7 @@ class Machine {
     std::string error(const Vhost& vhost) { return read(vhost.backend + "/error"); }
 
     /// Waits for `done`, which is asked again whenever something below the backend's nodes
-    /// changes. Broken, naming `what`, after 20 seconds.
+    /// changes. Broken, naming `what`, after `patience`.
     void wait_until(const std::string& what, const std::function<bool()>& done);
     void wait_for_backend(const Vhost& vhost, xenbus::State wanted);
     hv::Store& store() { return *store_; }
@@ -60,9 +70,9 @@ class Machine {
     void write_nodes(const Vhost& vhost, const std::vector<std::string>& pdevs);
 
     std::string host_dir_;
-    std::unique_ptr<hv::Hypervisor> dom0_;
+    std::unique_ptr<hv::Hypervisor> hypervisor_;
     std::unique_ptr<hv::Store> store_;
-    std::unique_ptr<hv::Domains> domains_;
+    std::unique_ptr<hv::Domains> domains_; ///< none in a guest
 };
 
 /// What the operator can see of the daemon.

@@ -1,10 +1,13 @@
-// test-hostile: a guest that does everything wrong, against a running daemon on the embedded host.
+// test-hostile: a guest that does everything wrong, against a running daemon on the embedded host;
+// or, in a guest on Xen, with that guest's own vhost.
 // Prints `ok NAME` or `not ok NAME` for each attack and the sum at the end.
 #include "tests/hostile/attack.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <iterator>
 #include <unistd.h>
 
 namespace {
@@ -20,7 +23,10 @@ struct Options {
     std::string only;
     std::uint64_t seed = 1;
     unsigned random_seconds = 10;
+    unsigned patience = 20;
     bool list = false;
+    bool in_guest = false;
+    std::uint16_t bystander = 0;
 };
 
 /// What the daemon may use up, whatever a guest does.
@@ -31,24 +37,19 @@ struct Bounds {
     std::size_t lines_a_second = 4; ///< ... and so many more for each second of it
 };
 
+/// Runs attacks one after the other and keeps count.
 class Runner {
   public:
-    explicit Runner(const Options& options)
-        : options_(options), machine_(options.host), daemon_(options.daemon, options.daemon_log),
-          innocent_(options.host), random_(options.seed) {
-        innocent_.check();
-        files_ = daemon_.open_files();
-        kib_ = daemon_.resident_kib();
-    }
+    explicit Runner(const Options& options) : options_(options), random_(options.seed) {}
+    virtual ~Runner() = default;
+    Runner(const Runner&) = delete;
+    Runner& operator=(const Runner&) = delete;
 
     void run(const std::string& name, const std::function<void(Attack&)>& attack) {
         if (name.find(options_.only) == std::string::npos)
             return;
-        const auto start = Clock::now();
-        const std::size_t lines = daemon_.log_lines();
         try {
             suffer(attack);
-            inspect(lines, Clock::now() - start);
             ++passed_;
             fmt::print("ok {}\n", name);
         } catch (const std::exception& error) {
@@ -58,21 +59,54 @@ class Runner {
         std::fflush(stdout);
     }
 
-    [[nodiscard]] bool daemon_alive() const { return daemon_.alive(); }
+    [[nodiscard]] virtual bool daemon_alive() const = 0;
 
     int finish() {
         fmt::print("{} passed, {} failed, 0 skipped\n", passed_, failed_);
         return failed_ == 0 ? 0 : 1;
     }
 
+  protected:
+    model::Random& random() { return random_; }
+
   private:
-    void suffer(const std::function<void(Attack&)>& attack) {
+    /// Throws if the attack has hurt somebody.
+    virtual void suffer(const std::function<void(Attack&)>& attack) = 0;
+
+    const Options& options_;
+    model::Random random_;
+    unsigned passed_ = 0, failed_ = 0;
+};
+
+/// On the embedded host: a new guest for each attack, an innocent one next to it, and a look at the
+/// daemon afterwards.
+class HostRunner final : public Runner {
+  public:
+    explicit HostRunner(const Options& options)
+        : Runner(options), machine_(options.host), daemon_(options.daemon, options.daemon_log),
+          innocent_(options.host) {
+        innocent_.check();
+        files_ = daemon_.open_files();
+        kib_ = daemon_.resident_kib();
+    }
+
+    [[nodiscard]] bool daemon_alive() const override { return daemon_.alive(); }
+
+  private:
+    void suffer(const std::function<void(Attack&)>& attack) override {
+        const auto start = Clock::now();
+        const std::size_t lines = daemon_.log_lines();
+        attack_once(attack);
+        inspect(lines, Clock::now() - start);
+    }
+
+    void attack_once(const std::function<void(Attack&)>& attack) {
         const Vhost vhost = machine_.add_guest("hostile-" + std::to_string(++number_), {"ram:4M"});
         {
             Guest guest(machine_, vhost);
             guest.connect();
             guest.prove_service();
-            Attack all{machine_, guest, innocent_.domain(), random_};
+            Attack all{machine_, guest, innocent_.domain(), random()};
             attack(all);
             innocent_.check();
         }
@@ -93,27 +127,51 @@ class Runner {
                fmt::format("the daemon's log is bounded ({} lines in {} s)", lines, seconds));
     }
 
-    Options options_;
     Bounds bounds_;
     Machine machine_;
     DaemonProcess daemon_;
     Innocent innocent_;
-    model::Random random_;
     std::size_t files_ = 0, kib_ = 0;
-    unsigned number_ = 0, passed_ = 0, failed_ = 0;
+    unsigned number_ = 0;
 };
 
-std::vector<NamedAttack> all_attacks() {
+/// In a guest on Xen: always the same vhost, which has to serve again after each attack. The daemon
+/// and the innocent are in other domains; who started this looks after them.
+class GuestRunner final : public Runner {
+  public:
+    explicit GuestRunner(const Options& options)
+        : Runner(options), vhost_(machine_.own_vhost()), bystander_(options.bystander) {}
+
+    [[nodiscard]] bool daemon_alive() const override { return true; }
+
+  private:
+    void suffer(const std::function<void(Attack&)>& attack) override {
+        Guest guest(machine_, vhost_);
+        guest.recover();
+        guest.prove_service();
+        Attack all{machine_, guest, bystander_, random()};
+        attack(all);
+        guest.recover();
+        guest.prove_service();
+        guest.disconnect();
+    }
+
+    Machine machine_;
+    Vhost vhost_;
+    DomId bystander_;
+};
+
+std::vector<NamedAttack> all_attacks(bool in_guest) {
     std::vector<NamedAttack> all;
     for (const auto group : {request_attacks(), task_attacks(), index_attacks(), grant_attacks(),
                              race_attacks(), store_attacks(), storm_attacks()})
-        all.insert(all.end(), group.begin(), group.end());
+        std::copy_if(group.begin(), group.end(), std::back_inserter(all),
+                     [&](const NamedAttack& attack) { return !in_guest || !attack.makes_guests; });
     return all;
 }
 
-int run_all(const Options& options) {
-    Runner runner(options);
-    for (const NamedAttack& attack : all_attacks()) {
+int run_all(Runner& runner, const Options& options) {
+    for (const NamedAttack& attack : all_attacks(options.in_guest)) {
         runner.run(attack.name, attack.run);
         if (!runner.daemon_alive())
             break;
@@ -129,7 +187,7 @@ int run_all(const Options& options) {
 
 int main(int argc, char** argv) {
     Options options;
-    CLI::App app{"Attacks a running pvscsid as a guest of the embedded host.", "test-hostile"};
+    CLI::App app{"Attacks a running pvscsid as one of its guests.", "test-hostile"};
     app.add_option("--host", options.host, "directory of the embedded host")
         ->envname("PVSCSI_HOST");
     app.add_option("--daemon-pid", options.daemon, "process id of pvscsid");
@@ -138,15 +196,25 @@ int main(int argc, char** argv) {
     app.add_option("--seed", options.seed, "of the random attack")->capture_default_str();
     app.add_option("--random-seconds", options.random_seconds, "how long it lasts; 0: none")
         ->capture_default_str();
+    app.add_option("--patience", options.patience, "seconds that anything may take")
+        ->capture_default_str();
+    app.add_flag("--in-guest", options.in_guest, "attack from this domain on Xen, with its vhost");
+    app.add_option("--bystander", options.bystander, "another domain, with --in-guest");
     app.add_flag("--list", options.list, "print the names of the attacks");
     CLI11_PARSE(app, argc, argv);
     if (options.list) {
-        for (const NamedAttack& attack : all_attacks())
+        for (const NamedAttack& attack : all_attacks(options.in_guest))
             fmt::print("{}\n", attack.name);
         return 0;
     }
+    patience = std::chrono::seconds(options.patience);
     try {
-        return run_all(options);
+        if (options.in_guest) {
+            GuestRunner runner(options);
+            return run_all(runner, options);
+        }
+        HostRunner runner(options);
+        return run_all(runner, options);
     } catch (const std::exception& error) {
         fmt::print("not ok setting up\n# {}\n0 passed, 1 failed, 0 skipped\n", error.what());
         return 1;
