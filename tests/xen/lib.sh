@@ -13,12 +13,19 @@ mkdir -p "$BED_DIR" /var/tmp/case
 scratch=/var/tmp/case # on dom0's disk, not in memory
 trap case_logs EXIT
 
-case_logs() { # on failure: the daemon's log
-    local status=$?
-    [ $status = 0 ] || [ $status = 77 ] || ! [ -e "$BED_DIR/pvscsid.log" ] || {
+case_logs() { # on failure: the daemon's log, what the guests' kernels say and what the store has
+    local status=$? name
+    [ $status != 0 ] && [ $status != 77 ] || return 0
+    [ ! -e "$BED_DIR/pvscsid.log" ] || {
         echo "--- the daemon's log:"
         tail -n 40 "$BED_DIR/pvscsid.log"
     }
+    guest_seconds=$((10 * BED_FACTOR))
+    for name in "${!guest_number[@]}"; do
+        echo "--- guest $name:"
+        timeout 20 xenstore-ls -f "/local/domain/${guest_number[$name]}/device/vscsi"
+        guest_run "$name" 'ls /sys/class/scsi_device; echo w >/proc/sysrq-trigger; dmesg | tail -n 40'
+    done
 }
 
 # ---- the daemon
@@ -67,7 +74,7 @@ guest_exists() { xl domid "$1" >/dev/null 2>&1; } # returns a status
 
 # guest_start NAME [ENTRY...]: by `pvscsictl create`; returns when the guest takes commands.
 guest_start() {
-    must pvscsictl create "$(guest_config "$@")"
+    must pvscsictl create --timeout $((30 * BED_FACTOR)) "$(guest_config "$@")"
     guest_wait_ready "$1" 1
 }
 # guest_start_bare NAME [xl options]: by `xl create`, without vscsi devices.
@@ -151,8 +158,8 @@ lun_is() { [ "$(lun_state "$1" "$2")" = "$3" ]; }
 expect_lun() { # GUEST VDEV STATE
     wait_until $((20 * BED_FACTOR)) lun_is "$@" || { pvscsictl list; fail "$1: LUN $2 is $(lun_state "$1" "$2"), not $3"; }
 }
-attach() { must pvscsictl attach "$@"; }
-detach() { must pvscsictl detach "$@"; }
+attach() { must pvscsictl attach --timeout $((30 * BED_FACTOR)) "$@"; }
+detach() { must pvscsictl detach --timeout $((30 * BED_FACTOR)) "$@"; }
 back_path() { echo "/local/domain/0/backend/vscsi/$(guest_id "$1")/${2:-0}"; }
 front_path() { echo "/local/domain/$(guest_id "$1")/device/vscsi/${2:-0}"; }
 node() { xenstore-read "$1" 2>/dev/null; }

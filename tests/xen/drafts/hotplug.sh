@@ -1,4 +1,4 @@
-# what: 50 LUNs added and removed while another one carries verified I/O; a busy one; one that cannot be opened
+# what: 50 LUNs added and removed while another one carries verified I/O; a busy one removed; one that cannot be opened fails alone
 # seconds: 600
 # shellcheck source=tests/xen/lib.sh
 . /job/lib.sh
@@ -7,23 +7,32 @@ daemon_start
 guest_start g1 "$(image_file disk.img 32M),0:0:0:0"
 expect_lun g1 0:0:0:0 connected
 guest_must g1 'wait_lun 0:0:0:0'
-guest_begin g1 'verify_fio $(disk 0:0:0:0) --rw=randwrite --bs=4k --iodepth=8 --size=32m --time_based --runtime=100000 & echo $! >/tmp/pid; while [ ! -e /tmp/stop ]; do sleep 0.2; done; kill -INT $(cat /tmp/pid) 2>/dev/null; wait $(cat /tmp/pid)'
+# At a pace that leaves the emulated processors time for what this is about.
+guest_begin g1 'verify_until_stopped $(disk 0:0:0:0) --rw=randwrite --bs=16k --iodepth=4 --size=2m --rate_iops=50'
 verify=$guest_job
-for round in $(seq 50); do
-    must pvscsictl attach --timeout 60 g1 "ram:4M,0:0:1:$((round % 3))"
-    must pvscsictl detach --timeout 60 g1 "0:0:1:$((round % 3))"
+for round in {1..50}; do
+    attach g1 "ram:4M,0:0:1:$((round % 3))" >/dev/null
+    detach g1 "0:0:1:$((round % 3))" >/dev/null
 done
 guest_must g1 'has_no_lun 0:0:1:0 && has_no_lun 0:0:1:1 && has_no_lun 0:0:1:2'
 
-# One that is being read from goes all the same.
-must pvscsictl attach --timeout 60 g1 "ram:4M,0:0:2:0"
-guest_begin g1 'dd if=$(disk 0:0:2:0) of=/dev/null bs=4k iflag=direct; while dd if=$(disk 0:0:2:0) of=/dev/null bs=4k iflag=direct 2>/dev/null; do :; done'
-must pvscsictl detach --timeout 60 g1 0:0:2:0
+# One that is in use goes all the same, and its user gets an error.
+attach g1 "ram:4M,0:0:2:0"
+guest_begin g1 'wait_lun 0:0:2:0; disk=$(disk 0:0:2:0); while dd if=$disk of=/dev/null bs=64k iflag=direct status=none; do :; done'
+reader=$guest_job
+guest_must g1 'wait_lun 0:0:2:0; read_before() { read -r _ _ sectors _ </sys/block/$(basename $(disk 0:0:2:0))/stat; [ $sectors -gt 20000 ]; }; wait_for 60 read_before'
+detach g1 0:0:2:0
 guest_must g1 'wait_for 20 has_no_lun 0:0:2:0'
+guest_end g1 "$reader" || fail "the reader of the removed LUN did not end"
 
-# One that cannot be opened is refused alone.
+# One that cannot be opened: refused by the toolstack, and, where that is not asked, failed alone.
 echo >"$scratch/small"
 pvscsictl attach g1 "file:$scratch/small,0:0:3:0" && fail "a file without a block was attached"
+failed=$(back_path g1)/vscsi-devs/dev-900
+must xenstore-write "$failed/p-dev" file:/nowhere "$failed/v-dev" 0:0:3:0 "$failed/mode" w "$failed/state" 1 "$(back_path g1)/state" 7
+wait_until $((20 * BED_FACTOR)) node_is "$failed/state" 6 || fail "a LUN without a file is in $(node "$failed/state")"
+wait_until $((20 * BED_FACTOR)) node_is "$(back_path g1)/state" 4 || fail "the vhost is in $(node "$(back_path g1)/state")"
+node "$failed/error" | grep /nowhere || fail "its error names no file"
 expect_lun g1 0:0:0:0 connected
 guest_must g1 'touch /tmp/stop'
 guest_end g1 "$verify" || fail "the other LUN's I/O"

@@ -7,9 +7,9 @@ daemon_start
 guest_start g1 "$(image_file disk.img 16M),0:0:0:0"
 expect_lun g1 0:0:0:0 connected
 guest_must g1 'wait_lun 0:0:0:0'
-guest_begin g1 'verify_fio $(disk 0:0:0:0) --rw=randwrite --bs=4k --iodepth=8 --size=16m --loops=100000 & echo $! >/tmp/pid; while [ ! -e /tmp/stop ]; do sleep 0.2; done; kill -INT $(cat /tmp/pid) 2>/dev/null; wait $(cat /tmp/pid)'
+guest_begin g1 'verify_until_stopped $(disk 0:0:0:0) --rw=randwrite --bs=4k --iodepth=8 --size=4m'
 verify=$guest_job
-sleep 3
+guest_must g1 'has_written() { read -r _ _ _ _ writes _ </sys/block/$(basename $(disk 0:0:0:0))/stat; [ $writes -gt 200 ]; }; wait_for 60 has_written'
 must xl save g1 "$scratch/saved"
 wait_until $((30 * BED_FACTOR)) guest_gone g1 || fail "the saved guest is still there"
 must xl restore -p "$scratch/saved"

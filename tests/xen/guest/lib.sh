@@ -24,6 +24,16 @@ verify_fio() {
     fio --name=verify --filename="$file" --direct=1 --ioengine=libaio --verify=crc32c --verify_fatal=1 \
         --thread --minimal "$@" >/tmp/fio.$$ 2>&1 || { cat /tmp/fio.$$; return 1; }
 }
+# The same again and again until /tmp/stop is there; says how often.
+verify_until_stopped() { # FILE [OPTION...]
+    local rounds=0
+    until [ -e /tmp/stop ]; do
+        verify_fio "$@" || { echo "after $rounds good rounds"; return 1; }
+        rounds=$((rounds + 1))
+    done
+    echo "verified $rounds times"
+    [ $rounds -gt 0 ]
+}
 # file_system_check DISK: makes a file system, fills it, and finds all of it again. Its
 # blocks are of 4 KiB: with smaller ones xen-scsifront itself refuses requests (README.md).
 file_system_check() {
