@@ -16,7 +16,9 @@ std::span<const CommandRow> EmulatedUnit::common_commands() noexcept {
         row({op::test_unit_ready, 0, 0, 0, 0, 0}, needs_medium, handler<&Unit::test_unit_ready>),
         row({op::request_sense, 0x01, 0, 0, 0xff, 0}, ignores_attention,
             handler<&Unit::request_sense>),
-        row({op::inquiry, 0x01, 0xff, 0xff, 0xff, 0}, ignores_attention, handler<&Unit::inquiry>),
+        // The LUN of SCSI-2 in the top bits of byte 1 means nothing. Linux writes it there until it
+        // has read the version of a target's first unit, and takes a refusal for an empty target.
+        row({op::inquiry, 0xe1, 0xff, 0xff, 0xff, 0}, ignores_attention, handler<&Unit::inquiry>),
         row({op::mode_select_6, 0x11, 0, 0, 0xff, 0}, plain, handler<&Unit::mode_select>),
         row({op::mode_select_10, 0x11, 0, 0, 0, 0, 0, 0xff, 0xff, 0}, plain,
             handler<&Unit::mode_select>),

@@ -82,6 +82,16 @@ TEST_CASE("REPORT SUPPORTED OPERATION CODES and the device agree") {
     }
 }
 
+TEST_CASE("INQUIRY is answered whatever LUN SCSI-2 has in its CDB, as Linux scans a new target") {
+    TargetHost host(open("ram:1M"));
+    for (unsigned lun = 1; lun < 8; ++lun)
+        for (const unsigned page : {0u, 1u}) {
+            const auto byte = static_cast<std::uint8_t>(lun << 5 | page);
+            CHECK(host.in({0x12, byte, 0, 0, 36, 0}, 36).good());
+        }
+    CHECK_FALSE(host.in({0x12, 0x02, 0, 0, 36, 0}, 36).good());
+}
+
 TEST_CASE("every bit that the usage data forbids is refused, with a pointer to it") {
     std::unique_ptr<Target> target = open("ram:1M");
     const auto rows = dynamic_cast<EmulatedUnit&>(*target).commands();
