@@ -12,8 +12,11 @@ done
 daemon_start
 in_use_begin
 guest_start g1 "${entries[@]}"
-for vdev in 0:0:0:0 0:0:0:62 0:0:63:254 1:0:1:1 3:0:3:0; do expect_lun g1 $vdev connected; done
-guest_must g1 'wait_for 60 has_luns 70; lsscsi -b | tail -n 8; ls /sys/class/scsi_host'
+# It scans one after the other.
+guest_seconds=$((150 * BED_FACTOR))
+guest_must g1 "wait_for $((120 * BED_FACTOR)) has_luns 70; ls /sys/class/scsi_host; lun_count"
+connected() { [ "$(pvscsictl list g1 | grep -c ' connected ')" = 70 ]; }
+wait_until $((30 * BED_FACTOR)) connected || { pvscsictl list g1; fail "not all are connected"; }
 # Every LUN is a disk of its own.
 guest_must g1 'for dir in /sys/class/scsi_device/*; do
         disk=$(disk ${dir##*/}) && printf "%-512s" ${dir##*/} | dd of=$disk bs=512 count=1 oflag=direct status=none || exit 1

@@ -10,8 +10,12 @@ wait_for() { # SECONDS COMMAND...
     done
 }
 # disk H:C:T:L, generic H:C:T:L: the node of a LUN
-disk() { basename "$(echo "/sys/class/scsi_device/$1/device/block/"*)" | sed 's,^,/dev/,'; }
-generic() { basename "$(echo "/sys/class/scsi_device/$1/device/scsi_generic/"*)" | sed 's,^,/dev/,'; }
+disk() { node_of "$1" block; }
+generic() { node_of "$1" scsi_generic; }
+node_of() { # H:C:T:L CLASS
+    local dirs=("/sys/class/scsi_device/$1/device/$2/"*)
+    echo "/dev/${dirs[0]##*/}"
+}
 has_lun() { [ -b "$(disk "$1")" ]; }
 has_no_lun() { [ ! -e "/sys/class/scsi_device/$1" ]; }
 lun_count() { find /sys/class/scsi_device -mindepth 1 -maxdepth 1 | wc -l; }

@@ -1,0 +1,54 @@
+# what: our frontend library in a guest with Linux' xen-scsiback and LIO: list, read, write, verify, indirect, abort, reset, hot add and remove, backend gone and back
+# seconds: 400
+# shellcheck source=tests/xen/lib.sh
+. /job/lib.sh
+# shellcheck source=tests/xen/lib-lio.sh
+. /job/lib-lio.sh
+
+scsi_debug dev_size_mb=16
+debug_disk=/dev/$(basename "/sys/class/scsi_generic/${debug_nodes[0]##*/}/device/block/"*)
+lio_start
+lio_lun 0 file "$scratch/disk.img"
+lio_lun 1 ramdisk
+lio_lun 2 pscsi "$debug_disk"
+guest_extra="pvscsi.library pvscsi.noscsi"
+lio_guest_start g1 0 1
+guest_must g1 'mkdir -p /run/pvscsi; echo 4096 >/sys/module/xen_gntalloc/parameters/limit; pvscsi-run g1 --list' | tee /tmp/nodes
+[ "$(grep -c . /tmp/nodes)" = 2 ] || fail "not two nodes"
+guest_must g1 'pvscsi-run g1 -- sg_inq /dev/pvscsi/0:0:0:0 && pvscsi-run g1 -- sg_readcap /dev/pvscsi/0:0:0:1'
+guest_must g1 'dd if=/dev/urandom of=/tmp/data bs=64k count=64 status=none
+    pvscsi-run g1 -- sg_dd if=/tmp/data of=/dev/pvscsi/0:0:0:0 bs=512 bpt=128 &&
+    pvscsi-run g1 -- sg_dd if=/dev/pvscsi/0:0:0:0 of=/tmp/back bs=512 bpt=128 count=8192 && cmp /tmp/data /tmp/back'
+# What was written is in the file.
+guest_must g1 'sha256sum </tmp/data' >/tmp/guest.sum
+cmp /tmp/guest.sum <(head -c 4194304 "$scratch/disk.img" | sha256sum) || fail "the file has other contents"
+# Above 104 KiB a request needs indirect segments.
+for size in 4k 64k 508k; do
+    guest_must g1 "pvscsi-bench g1 0:0:0:1 --rw randwrite --bs $size --iodepth 8 --runtime 2 --verify"
+done
+guest_must g1 'pvscsi-run g1 -- sg_reset --device /dev/pvscsi/0:0:0:0 && pvscsi-run g1 -- sg_turs /dev/pvscsi/0:0:0:0'
+
+# Hot add, and a command on it that is aborted: the disk takes 4 s for each, the command may take 1.
+guest_begin g1 'pvscsi-run g1 -- bash -c "echo up; until [ -e /tmp/stop ]; do sleep 0.2; done; sg_turs /dev/pvscsi/0:0:0:0"'
+session=$guest_job
+guest_must g1 'wait_for 20 pvscsi-run g1 -- sg_turs /dev/pvscsi/0:0:0:0'
+lio_attach g1 2
+guest_must g1 'wait_for 20 pvscsi-run g1 -- sg_readcap /dev/pvscsi/0:0:0:2'
+knob delay 1000
+guest_run g1 'time pvscsi-run g1 -- sg_raw -t 1 -r 512 /dev/pvscsi/0:0:0:2 28 00 00 00 00 00 00 00 01 00' && fail "a command that takes too long ended well"
+knob delay 0
+guest_must g1 'pvscsi-run g1 -- sg_raw -r 512 /dev/pvscsi/0:0:0:2 28 00 00 00 00 00 00 00 01 00 >/dev/null'
+lio_detach g1 2
+guest_must g1 'pvscsi-run g1 --list | grep 0:0:0:2 && exit 1; pvscsi-run g1 -- sg_turs /dev/pvscsi/0:0:0:0'
+
+# The backend's driver goes, as for a module that is replaced, and comes back.
+drivers=/sys/bus/xen-backend/drivers/xen-pvscsi
+must eval "echo vscsi-$(guest_id g1)-0 >$drivers/unbind"
+sleep 1
+must eval "echo vscsi-$(guest_id g1)-0 >$drivers/bind"
+guest_must g1 'wait_for 30 pvscsi-run g1 -- sg_turs /dev/pvscsi/0:0:0:0'
+guest_must g1 'pvscsi-bench g1 0:0:0:1 --rw randwrite --bs 4k --iodepth 8 --runtime 2 --verify'
+guest_must g1 'touch /tmp/stop'
+guest_end g1 "$session" || fail "the session did not survive"
+must xl destroy g1
+wait_until $((30 * BED_FACTOR)) guest_gone g1 || fail "the guest is still there"
