@@ -20,6 +20,7 @@ Vhost::Vhost(Surroundings& around, Worker& worker, DomId guest, DevId device)
       changes_(fmt::format("vhost={}/{}", guest.value(), device.value())) {
     // A predecessor that died while it closed: it was its close, so it is ours now.
     we_ended_it_ = state_of(backend_) == State::closing;
+    await_predecessor();
 }
 
 State Vhost::state_of(const std::string& path) {
@@ -48,7 +49,8 @@ void Vhost::act(State ours, State theirs) {
         if (up || (ours != State::init_wait && (ours != State::closed || we_ended_it_)))
             return disconnect(ours, State::closed);
         // The toolstack may add and remove units while no frontend is there.
-        return tend_luns();
+        tend_luns();
+        return;
     case State::closing:
         if (up || ours != State::closing)
             return disconnect(ours, State::closing);
@@ -57,7 +59,8 @@ void Vhost::act(State ours, State theirs) {
     case State::init_wait:
         if (up)
             return disconnect(ours, State::init_wait);
-        return greet(ours);
+        greet(ours);
+        return;
     case State::initialised:
     case State::connected:
     case State::reconfiguring:
@@ -109,9 +112,9 @@ bool Vhost::move(State seen, State next) {
 }
 
 /// The frontend is not there yet, or starts anew: offer a connection.
-void Vhost::greet(State ours) {
+bool Vhost::greet(State ours) {
     if (ours == State::closing && !online())
-        return; // the toolstack wants it gone
+        return false; // the toolstack wants it gone
     if (taking_over())
         forget_connection(); // the frontend starts anew instead
     // Not only once: the toolstack may have made the vhost anew.
@@ -121,14 +124,16 @@ void Vhost::greet(State ours) {
         (void)around_.store.write(node, value);
     if (ours != State::init_wait)
         begin_round();
-    tend_luns();
+    const bool ready = tend_luns();
     we_ended_it_ = false;
     move(ours, State::init_wait);
+    return ready;
 }
 
 void Vhost::connect(State ours) {
     begin_round();
-    greet(ours);
+    if (!greet(ours))
+        return;
     // A LUN that was in use by an earlier connection is to be scanned anew.
     confirm_luns(State::connected, State::initialised);
     unconfirmed_ = true;
@@ -213,8 +218,8 @@ void Vhost::while_connected(State ours) {
 /// The frontend has let go of what is to be removed and waits for what is new.
 void Vhost::reconfigure(State ours) {
     failed_.clear();
-    tend_luns();
-    move(ours, State::reconfigured);
+    if (tend_luns())
+        move(ours, State::reconfigured);
 }
 
 void Vhost::disconnect(State ours, State next) {

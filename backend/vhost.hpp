@@ -80,7 +80,8 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
     /// Writes B/state unless somebody changed it from `seen` meanwhile; then there is an event.
     bool move(xenbus::State seen, xenbus::State next);
     void act(xenbus::State ours, xenbus::State theirs);
-    void greet(xenbus::State ours);
+    /// False: not ready for a connection yet; it is looked at again soon.
+    bool greet(xenbus::State ours);
     void connect(xenbus::State ours);
     void while_connected(xenbus::State ours);
     void reconfigure(xenbus::State ours);
@@ -92,13 +93,14 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
     void end_from_our_side(xenbus::State ours, const std::string& reason);
     void faulted(const std::string& reason);
 
-    void tend_luns() {
+    /// False while a dead predecessor's commands still hold the backing of one.
+    bool tend_luns() {
         close_removed_luns();
-        open_new_luns();
+        return open_new_luns();
     }
     void begin_round();
-    void open_new_luns();
-    void open_lun(const LunNode& node);
+    bool open_new_luns();
+    bool open_lun(const LunNode& node);
     [[nodiscard]] std::shared_ptr<Target> open_target(const std::string& node_name);
     void serve_lun(const LunNode& node, std::shared_ptr<Target> target);
     void not_opened(const std::string& node_name, const std::string& reason);
@@ -118,13 +120,17 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
     [[nodiscard]] Expected<void, std::string> link_up(std::unique_ptr<Journal> journal);
 
     // vhost_takeover.cpp
+    void await_predecessor();
     void take_over(State ours, State theirs);
     void start_anew(State ours, State theirs, const std::string& reason);
     [[nodiscard]] bool taking_over() const noexcept { return inherited_ != nullptr; }
     [[nodiscard]] unsigned offered_segments();
     void require_same(const std::string& node_name);
     [[nodiscard]] bool luns_are_free();
-    [[nodiscard]] bool is_free(const LunNode& node, bool patient);
+    [[nodiscard]] bool is_free(const LunNode& node);
+    /// The backing is in use, and that may be by a dead predecessor's commands.
+    [[nodiscard]] bool may_be_free_soon(const std::exception& error) const;
+    [[nodiscard]] bool patient() const { return std::chrono::steady_clock::now() < settled_by_; }
     void look_again_soon();
     void forget_connection();
     void set_error(const std::string& reason);
@@ -146,7 +152,7 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
     std::unique_ptr<Journal> inherited_; ///< while a predecessor's connection is taken over
     /// Units that a predecessor's commands may still be at.
     std::map<std::string, std::shared_ptr<Target>> busy_;
-    std::chrono::steady_clock::time_point takeover_deadline_{};
+    std::chrono::steady_clock::time_point settled_by_{}; ///< they have ended by then, or never will
     boost::asio::steady_timer takeover_timer_;
     bool unconfirmed_ = false; ///< units are at 3 that go to 4 with the frontend
     bool confirmed_ = false;   ///< its frontend has been at Connected

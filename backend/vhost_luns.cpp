@@ -44,7 +44,8 @@ void require_allowed(const config::Settings& settings, const std::string& text) 
 
 } // namespace
 
-void Vhost::open_new_luns() {
+bool Vhost::open_new_luns() {
+    bool settled = true;
     for (const LunNode& node : nodes_.list()) {
         if (luns_.contains(node.name) || node.state == State::closing)
             continue;
@@ -52,17 +53,23 @@ void Vhost::open_new_luns() {
         // connection, but not for every look.
         if ((node.state == State::closed && !node.has_error) || failed_.contains(node.name))
             continue;
-        open_lun(node);
+        settled &= open_lun(node);
     }
+    if (!settled)
+        look_again_soon();
+    return settled;
 }
 
-void Vhost::open_lun(const LunNode& node) {
+bool Vhost::open_lun(const LunNode& node) {
     try {
         serve_lun(node, open_target(node.name));
         nodes_.set_state(node.name, State::initialised);
     } catch (const std::exception& error) {
+        if (may_be_free_soon(error))
+            return false;
         not_opened(node.name, error.what());
     }
+    return true;
 }
 
 /// Throws what make_target() does, and std::runtime_error for what the nodes have wrong.

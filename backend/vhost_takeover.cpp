@@ -16,12 +16,18 @@ namespace {
 constexpr std::chrono::seconds settle_patience{10};
 constexpr std::chrono::milliseconds settle_interval{20};
 
-bool is_in_use(const std::exception& error) {
-    const auto* const system = dynamic_cast<const std::system_error*>(&error);
-    return system != nullptr && system->code() == std::errc::device_or_resource_busy;
+} // namespace
+
+/// One that has died and left a journal may have left commands in the kernel as well.
+void Vhost::await_predecessor() {
+    if (::access(journal_path_.c_str(), F_OK) == 0)
+        settled_by_ = std::chrono::steady_clock::now() + settle_patience;
 }
 
-} // namespace
+bool Vhost::may_be_free_soon(const std::exception& error) const {
+    const auto* const system = dynamic_cast<const std::system_error*>(&error);
+    return patient() && system != nullptr && system->code() == std::errc::device_or_resource_busy;
+}
 
 /// Called with every look until the connection is up, or is not to be had.
 void Vhost::take_over(State ours, State theirs) {
@@ -34,7 +40,6 @@ void Vhost::take_over(State ours, State theirs) {
                               "the backend was restarted" +
                                   (journal ? "" : ": " + journal.error()));
         inherited_ = std::move(*journal);
-        takeover_deadline_ = std::chrono::steady_clock::now() + settle_patience;
     }
     if (!luns_are_free())
         return look_again_soon();
@@ -67,14 +72,13 @@ unsigned Vhost::offered_segments() {
 
 /// Opens all units; false while one waits for the predecessor's commands to end.
 bool Vhost::luns_are_free() {
-    const bool patient = std::chrono::steady_clock::now() < takeover_deadline_;
     bool all = true;
     for (const LunNode& node : nodes_.list()) {
         // What is to be removed is served until the frontend says that it has let go.
         const bool served = node.state == State::initialised || node.state == State::connected ||
                             node.state == State::closing;
         if (served && !luns_.contains(node.name) && !failed_.contains(node.name))
-            all &= is_free(node, patient);
+            all &= is_free(node);
     }
     return all;
 }
@@ -90,7 +94,7 @@ void Vhost::require_same(const std::string& node_name) {
         throw std::runtime_error(pdev + " is not what the guest was connected to any more");
 }
 
-bool Vhost::is_free(const LunNode& node, bool patient) {
+bool Vhost::is_free(const LunNode& node) {
     try {
         auto& target = busy_[node.name];
         if (!target) {
@@ -98,7 +102,7 @@ bool Vhost::is_free(const LunNode& node, bool patient) {
             target = open_target(node.name);
         }
         const bool busy = target->busy_elsewhere();
-        if (busy && patient)
+        if (busy && patient())
             return false;
         serve_lun(node, std::move(target));
         if (busy) {
@@ -107,7 +111,7 @@ bool Vhost::is_free(const LunNode& node, bool patient) {
                 [&, address = luns_[node.name].address] { data_->settle_by_reset(address); });
         }
     } catch (const std::exception& error) {
-        if (patient && is_in_use(error))
+        if (may_be_free_soon(error))
             return false;
         not_opened(node.name, error.what());
     }

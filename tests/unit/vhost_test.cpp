@@ -477,6 +477,16 @@ TEST_CASE("a daemon that comes after another one goes on with the connection") {
         bed.send(test::QueueBed::request(9, {0, 0, 0, 0, 0, 0}));
         bed.until([&] { return opened.size() == 2 && bed.held(1) == 1; });
     }
+    SECTION("and a frontend that starts anew waits for what the other one still has open") {
+        bed.put(bed.f + "/state", "1");
+        busy_opens = 5;
+        bed.start_daemon();
+        bed.expect(bed.b + "/state", "2");
+        bed.offer_ring();
+        bed.expect(bed.b + "/state", "4");
+        CHECK(busy_opens == 0);
+        CHECK(bed.get(bed.dev("dev-0", "state")) == "3");
+    }
     SECTION("but not if the frontend has left meanwhile") {
         bed.put(bed.f + "/state", "6");
         bed.start_daemon();
