@@ -1,0 +1,17 @@
+#include "tests/support/vhost_bed.hpp"
+
+namespace pvscsi::backend {
+
+/// In place of the targets' library.
+std::unique_ptr<Target> make_target(const LunConfig& config) {
+    if (config.pdev == "broken" && ++test::refusals > 0)
+        throw std::runtime_error("no such backing");
+    if (test::busy_opens > 0 && test::busy_opens-- > 0)
+        throw std::system_error(EBUSY, std::generic_category(), "in use");
+    auto held = std::make_shared<test::HeldTarget>();
+    test::opened.push_back(held);
+    test::serials.push_back(config.serial);
+    return std::make_unique<test::OpenedTarget>(std::move(held));
+}
+
+} // namespace pvscsi::backend

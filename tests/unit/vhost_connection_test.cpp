@@ -1,0 +1,181 @@
+// A vhost's connection: how it comes to be, ends and comes again, whatever the frontend does.
+#include "tests/support/vhost_bed.hpp"
+
+using namespace pvscsi;
+using namespace pvscsi::backend;
+using namespace pvscsi::test;
+using xenbus::State;
+
+TEST_CASE("a vhost connects: units at 3 before the backend is at 4, at 4 with the frontend") {
+    VhostBed bed;
+    bed.create({{"0:0:0:0", "x"}, {"0:0:1:5", "y"}});
+    bed.start_daemon();
+    bed.expect(bed.dev("dev-1", "state"), "3");
+    CHECK(bed.get(bed.b + "/feature-sg-grant") == "64");
+    CHECK(bed.get(bed.b + "/state") == "2");
+    bed.offer_ring();
+    bed.expect(bed.b + "/state", "4");
+    CHECK(bed.get(bed.dev("dev-0", "state")) == "3");
+    CHECK(bed.get(bed.dev("dev-1", "state")) == "3");
+    // Served although the frontend is at 3 still.
+    bed.send(QueueBed::request(1, {0, 0, 0, 0, 0, 0}));
+    bed.until([&] { return bed.held(0) == 1; });
+    bed.put(bed.f + "/state", "4");
+    bed.expect(bed.dev("dev-0", "state"), "4");
+    bed.expect(bed.dev("dev-1", "state"), "4");
+    CHECK(serials[0] != serials[1]);
+}
+
+TEST_CASE("a frontend that waits at Initialised when the daemon comes is served") {
+    VhostBed bed;
+    bed.create({{"0:0:0:0", "x"}}, GENERATE("1", "2"));
+    bed.offer_ring();
+    bed.start_daemon();
+    bed.expect(bed.b + "/state", "4");
+}
+
+TEST_CASE("a vhost that appears while the daemon runs is found, and forgotten when removed") {
+    VhostBed bed;
+    bed.start_daemon();
+    bed.create({{"0:0:0:0", "x"}});
+    bed.expect(bed.b + "/feature-sg-grant", "64");
+    bed.connect();
+    REQUIRE(bed.store.remove(bed.b));
+    bed.until([&] { return opened[0].expired(); });
+}
+
+TEST_CASE("closing waits for the devices, and the frontend can come back") {
+    VhostBed bed;
+    bed.create({{"0:0:0:0", "x"}});
+    bed.start_daemon();
+    bed.connect();
+    bed.expect(bed.dev("dev-0", "state"), "4");
+    bed.send(QueueBed::request(1, {0, 0, 0, 0, 0, 0}));
+    bed.until([&] { return bed.held(0) == 1; });
+
+    SECTION("by way of Closing") {
+        bed.put(bed.f + "/state", "5");
+    }
+    SECTION("at once") {
+        bed.put(bed.f + "/state", "6");
+    }
+    bed.expect(bed.b + "/state", "5");
+    bed.put(bed.f + "/state", "6");
+    bed.settle();
+    CHECK(bed.get(bed.b + "/state") == "5");
+    bed.end_held(opened[0]);
+    bed.expect(bed.b + "/state", "6");
+
+    bed.put(bed.f + "/state", "1");
+    bed.expect(bed.b + "/state", "2");
+    bed.connect();
+    bed.expect(bed.dev("dev-0", "state"), "4");
+    CHECK(opened.size() == 1);
+}
+
+TEST_CASE("a frontend bound again goes from 6 to 3, faster than the daemon looks") {
+    VhostBed bed;
+    bed.create({{"0:0:0:0", "x"}});
+    bed.start_daemon();
+    bed.connect();
+    bed.expect(bed.dev("dev-0", "state"), "4");
+    bed.put(bed.f + "/state", "6");
+    bed.offer_ring();
+    bed.until([&] { return bed.get(bed.dev("dev-0", "state")) == "3"; });
+    bed.expect(bed.b + "/state", "4");
+    bed.send(QueueBed::request(9, {0, 0, 0, 0, 0, 0}));
+    bed.until([&] { return bed.held(0) == 1; });
+}
+
+TEST_CASE("an endpoint that can't be used ends that connection with the reason") {
+    const auto [ref, port, reason] = GENERATE(
+        table<std::string, std::string, std::string>({{"", "5", "ring-ref"},
+                                                      {"-1", "5", "ring-ref"},
+                                                      {"4294967296", "5", "ring-ref"},
+                                                      {"1000x", "5", "ring-ref"},
+                                                      {std::string(1500, '9'), "5", "ring-ref"},
+                                                      {"77", "5", "no such grant"},
+                                                      {"1000", "", "event-channel"},
+                                                      {"1000", "0x5", "event-channel"},
+                                                      {"1000", "6", "event-channel"}}));
+    VhostBed bed;
+    bed.create({{"0:0:0:0", "x"}});
+    bed.start_daemon();
+    bed.offer_ring(ref, port);
+    bed.expect(bed.b + "/state", "5");
+    CHECK(bed.get(bed.b + "/error").find(reason) != std::string::npos);
+    CHECK(bed.get(bed.b + "/error").size() < 300);
+    bed.put(bed.f + "/state", "6");
+    bed.expect(bed.b + "/state", "2");
+    bed.put(bed.f + "/state", "1");
+    bed.settle();
+    bed.connect();
+    bed.expect(bed.dev("dev-0", "state"), "4");
+}
+
+TEST_CASE("a ring fault disconnects that vhost_guest, with the reason") {
+    VhostBed bed;
+    bed.create({{"0:0:0:0", "x"}});
+    bed.start_daemon();
+    bed.connect();
+    const std::uint32_t mad = 1000;
+    bed.workers[0]->call([&] { std::memcpy(bed.memory.page(1000).data(), &mad, sizeof mad); });
+    const std::uint64_t one = 1;
+    REQUIRE(::write(bed.hypervisor.daemon_end.get(), &one, sizeof one) == sizeof one);
+    bed.expect(bed.b + "/state", "5");
+    CHECK(bed.get(bed.b + "/error").find("more requests") != std::string::npos);
+    bed.expect(bed.b + "/state", "6");
+    bed.put(bed.f + "/state", "6");
+    bed.expect(bed.b + "/state", "2");
+}
+
+TEST_CASE("a frontend's state is taken for what it is, or for nothing") {
+    VhostBed bed;
+    bed.create({{"0:0:0:0", "x"}});
+    bed.start_daemon();
+    for (const char* text : {"", "9", "44", "-1", "four", "4\n", " 4"}) {
+        bed.put(bed.f + "/state", text);
+        bed.settle();
+        CHECK(bed.get(bed.b + "/state") == "2");
+    }
+    bed.connect();
+    bed.expect(bed.dev("dev-0", "state"), "4");
+}
+
+TEST_CASE("a frontend that starts anew without ever reading 6 is served") {
+    VhostBed bed;
+    bed.create({{"0:0:0:0", "x"}});
+    bed.start_daemon();
+    bed.connect();
+    bed.put(bed.f + "/state", "5");
+    bed.expect(bed.b + "/state", "5");
+    bed.put(bed.f + "/state", "1");
+    bed.expect(bed.b + "/state", "2");
+    bed.connect();
+    bed.expect(bed.dev("dev-0", "state"), "4");
+}
+
+TEST_CASE("a frontend that flaps its state is looked at a bounded number of times") {
+    VhostBed bed;
+    bed.create({{"0:0:0:0", "x"}});
+    bed.start_daemon();
+    bed.expect(bed.b + "/feature-sg-grant", "64");
+    for (int i = 0; i < 2000; ++i)
+        bed.put(bed.f + "/state", i % 2 == 0 ? "6" : "1");
+    bed.put(bed.f + "/state", "1");
+    bed.settle();
+    bed.connect();
+    bed.expect(bed.dev("dev-0", "state"), "4");
+}
+
+TEST_CASE("a store that dies is noticed, and the connection serves on until then") {
+    VhostBed bed;
+    bed.create({{"0:0:0:0", "x"}});
+    bed.start_daemon();
+    bed.connect();
+    bed.expect(bed.dev("dev-0", "state"), "4");
+    bed.host.stop();
+    bed.send(QueueBed::request(1, {0, 0, 0, 0, 0, 0}));
+    bed.until([&] { return bed.held(0) == 1; });
+    bed.until([&] { return bed.store_lost; });
+}

@@ -1,0 +1,120 @@
+// The units of a vhost: opened, failed alone, added, removed and taken away while others are
+// served.
+#include "tests/support/vhost_bed.hpp"
+
+using namespace pvscsi;
+using namespace pvscsi::backend;
+using namespace pvscsi::test;
+using xenbus::State;
+
+TEST_CASE("a unit that can't be opened fails alone, with the reason in its node") {
+    VhostBed bed;
+    bed.create({{"0:0:0:0", "broken"}, {"0:0:0:1", "x"}, {"0:0:0:1", "x"}, {"nonsense", "x"}});
+    bed.start_daemon();
+    bed.connect();
+    bed.expect(bed.dev("dev-1", "state"), "4");
+    CHECK(bed.get(bed.dev("dev-0", "state")) == "6");
+    CHECK(bed.get(bed.dev("dev-0", "error")) == "no such backing");
+    CHECK(bed.get(bed.dev("dev-2", "state")) == "6");
+    CHECK(bed.get(bed.dev("dev-2", "error")).find("taken by dev-1") != std::string::npos);
+    CHECK(bed.get(bed.dev("dev-3", "state")) == "6");
+    CHECK(bed.get(bed.dev("dev-3", "error")).find("HOST:CHANNEL:TARGET:LUN") != std::string::npos);
+
+    // It is tried again with the next connection.
+    bed.put(bed.dev("dev-0", "p-dev"), "x");
+    bed.put(bed.f + "/state", "6");
+    bed.expect(bed.b + "/state", "6");
+    bed.put(bed.f + "/state", "1");
+    bed.expect(bed.dev("dev-0", "state"), "3");
+    CHECK(bed.get(bed.dev("dev-0", "error")) == "-");
+}
+
+TEST_CASE("units are added and removed while the others are served") {
+    VhostBed bed;
+    bed.create({{"0:0:0:0", "x"}});
+    bed.start_daemon();
+    bed.connect();
+    bed.expect(bed.dev("dev-0", "state"), "4");
+
+    bed.add_lun("dev-1", "0:0:0:1", "y");
+    bed.put(bed.b + "/state", "7");
+    bed.settle();
+    CHECK(bed.get(bed.dev("dev-1", "state")) == "1"); // the frontend's turn
+    bed.put(bed.f + "/state", "7");
+    bed.expect(bed.b + "/state", "8");
+    CHECK(bed.get(bed.dev("dev-1", "state")) == "3");
+    bed.put(bed.f + "/state", "4");
+    bed.expect(bed.b + "/state", "4");
+    CHECK(bed.get(bed.dev("dev-1", "state")) == "4");
+
+    bed.put(bed.dev("dev-0", "state"), "5");
+    bed.put(bed.b + "/state", "7");
+    bed.settle();
+    CHECK_FALSE(opened[0].expired()); // served until the frontend is at 7
+    bed.put(bed.f + "/state", "7");
+    bed.expect(bed.b + "/state", "8");
+    CHECK(bed.get(bed.dev("dev-0", "state")) == "6");
+    bed.until([&] { return opened[0].expired(); });
+    CHECK_FALSE(opened[1].expired());
+    bed.put(bed.f + "/state", "4");
+    bed.expect(bed.b + "/state", "4");
+}
+
+TEST_CASE("a unit whose nodes are gone is no more served, whatever the frontend says") {
+    const std::string frontend_state = GENERATE("3", "4", "7");
+    VhostBed bed;
+    bed.create({{"0:0:0:0", "x"}, {"0:0:0:1", "y"}});
+    bed.start_daemon();
+    bed.offer_ring();
+    bed.expect(bed.b + "/state", "4");
+    if (frontend_state != "3") {
+        bed.put(bed.f + "/state", "4");
+        bed.expect(bed.dev("dev-0", "state"), "4");
+        bed.put(bed.f + "/state", frontend_state);
+    }
+    REQUIRE(bed.store.remove(bed.b + "/vscsi-devs/dev-0"));
+    bed.until([&] { return opened[0].expired(); });
+    CHECK_FALSE(opened[1].expired());
+    CHECK(bed.get(bed.b + "/state") == "4");
+}
+
+TEST_CASE("a look at a connected vhost costs the same whatever number of units it has") {
+    const auto cost = [](unsigned units) {
+        VhostBed bed;
+        for (unsigned i = 0; i < units; ++i)
+            bed.add_lun("dev-" + std::to_string(i), "0:0:0:" + std::to_string(i), "x");
+        bed.create({});
+        bed.start_daemon();
+        bed.connect();
+        for (unsigned i = 0; i < units; ++i)
+            bed.expect(bed.dev("dev-" + std::to_string(i), "state"), "4");
+        bed.settle();
+        const unsigned before = CountingStore::round_trips;
+        bed.put(bed.f + "/state", "4");
+        bed.settle();
+        return CountingStore::round_trips - before;
+    };
+    const unsigned one = cost(1);
+    CHECK(one > 0);
+    CHECK(cost(12) == one);
+}
+
+TEST_CASE("a unit that failed is not tried again with every look, and new ones need no frontend") {
+    VhostBed bed;
+    refusals = 0;
+    bed.create({{"0:0:0:0", "broken"}});
+    bed.start_daemon();
+    bed.expect(bed.dev("dev-0", "state"), "6");
+    for (int i = 0; i < 5; ++i) {
+        bed.put(bed.f + "/state", "1");
+        bed.settle();
+    }
+    CHECK(refusals == 1);
+    bed.put(bed.f + "/state", "6"); // its driver is unloaded
+    bed.add_lun("dev-1", "0:0:0:1", "x");
+    bed.expect(bed.dev("dev-1", "state"), "3");
+    bed.put(bed.dev("dev-1", "state"), "5");
+    bed.expect(bed.dev("dev-1", "state"), "6");
+    bed.until([&] { return opened[0].expired(); });
+    CHECK(refusals == 1);
+}

@@ -1,0 +1,141 @@
+// A vhost when daemons come and go: taking a connection over, ending what can't be gone on with,
+// burying what dead domains left.
+#include "tests/support/vhost_bed.hpp"
+
+using namespace pvscsi;
+using namespace pvscsi::backend;
+using namespace pvscsi::test;
+using xenbus::State;
+
+TEST_CASE("a daemon that comes after a dead one ends what it can't go on with, and offers anew") {
+    VhostBed bed;
+    bed.create({{"0:0:0:0", "x"}});
+    bed.start_daemon();
+    bed.connect();
+    bed.expect(bed.dev("dev-0", "state"), "4");
+    bed.put(bed.b + "/state", "4");
+    bed.stop_daemon();
+    bed.put(bed.b + "/state", "4"); // as if it had been killed
+    bed.start_daemon();
+    bed.expect(bed.b + "/state", "5");
+    CHECK(bed.get(bed.b + "/error").find("restarted") != std::string::npos);
+    // What is in flight will never be answered: the frontend hears of it and need not wait.
+    bed.expect(bed.b + "/state", "6");
+    bed.settle();
+    CHECK(bed.get(bed.b + "/state") == "6");
+    bed.put(bed.f + "/state", "6");
+    bed.expect(bed.b + "/state", "2");
+    bed.put(bed.f + "/state", "1");
+    bed.settle();
+    bed.connect();
+    bed.expect(bed.dev("dev-0", "state"), "4");
+    CHECK(bed.get(bed.b + "/error") == "-");
+}
+
+TEST_CASE("a daemon that comes after another one goes on with the connection") {
+    VhostBed bed;
+    bed.create({{"0:0:0:0", "x"}});
+    bed.start_daemon();
+    bed.connect();
+    bed.expect(bed.dev("dev-0", "state"), "4");
+    bed.hand_over();
+    CHECK(bed.get(bed.b + "/state") == "4");
+    bed.send(QueueBed::request(9, {0, 0, 0, 0, 0, 0})); // while none is there
+
+    SECTION("as if nothing had been") {
+        bed.start_daemon();
+        bed.until([&] { return opened.size() == 2 && bed.held(1) == 1; });
+        CHECK(bed.get(bed.b + "/state") == "4");
+        CHECK(bed.get(bed.dev("dev-0", "state")) == "4");
+    }
+    SECTION("once what the other one had open is free") {
+        busy_opens = 3;
+        bed.start_daemon();
+        bed.until([&] { return opened.size() == 2 && bed.held(1) == 1; });
+        CHECK(busy_opens == 0);
+        CHECK(bed.get(bed.dev("dev-0", "state")) == "4");
+    }
+    SECTION("once the other one's commands have left the device") {
+        busy_looks = 3;
+        bed.start_daemon();
+        bed.until([&] { return opened.size() == 2 && bed.held(1) == 1; });
+        CHECK(busy_looks == 0);
+    }
+    SECTION("and closes it if the ring is not the same one") {
+        bed.offer_ring(); // the guest started anew meanwhile
+        bed.put(bed.f + "/state", "4");
+        bed.start_daemon();
+        bed.expect(bed.b + "/state", "5");
+        CHECK(bed.get(bed.b + "/error").find("another ring") != std::string::npos);
+    }
+    SECTION("and connects to the new ring of a frontend that was bound again meanwhile") {
+        bed.offer_ring();
+        bed.start_daemon();
+        bed.until([&] { return bed.get(bed.dev("dev-0", "state")) == "3"; });
+        bed.expect(bed.b + "/state", "4");
+        bed.send(QueueBed::request(9, {0, 0, 0, 0, 0, 0}));
+        bed.until([&] { return opened.size() == 2 && bed.held(1) == 1; });
+    }
+    SECTION("and a frontend that starts anew waits for what the other one still has open") {
+        bed.put(bed.f + "/state", "1");
+        busy_opens = 5;
+        bed.start_daemon();
+        bed.expect(bed.b + "/state", "2");
+        bed.offer_ring();
+        bed.expect(bed.b + "/state", "4");
+        CHECK(busy_opens == 0);
+        CHECK(bed.get(bed.dev("dev-0", "state")) == "3");
+    }
+    SECTION("but not if the frontend has left meanwhile") {
+        bed.put(bed.f + "/state", "6");
+        bed.start_daemon();
+        bed.expect(bed.b + "/state", "6");
+        CHECK(!std::filesystem::exists(bed.journal()));
+    }
+    SECTION("and keeps no journal of vhosts that went meanwhile") {
+        CHECK(std::filesystem::exists(bed.journal()));
+        REQUIRE(bed.store.remove(bed.b));
+        bed.start_daemon();
+        CHECK(!std::filesystem::exists(bed.journal()));
+    }
+}
+
+TEST_CASE("what the toolstack takes offline stays closed") {
+    VhostBed bed;
+    bed.create({{"0:0:0:0", "x"}});
+    bed.start_daemon();
+    bed.connect();
+    bed.put(bed.b + "/online", "0");
+    bed.put(bed.b + "/state", "5");
+    bed.settle();
+    bed.put(bed.f + "/state", "6");
+    bed.expect(bed.b + "/state", "6");
+    bed.settle();
+    CHECK(bed.get(bed.b + "/state") == "6");
+}
+
+TEST_CASE("a daemon that died after its last word offers anew all the same") {
+    VhostBed bed;
+    bed.create({{"0:0:0:0", "x"}});
+    bed.put(bed.b + "/state", "6");
+    bed.put(bed.f + "/state", "4");
+    bed.start_daemon();
+    bed.settle();
+    CHECK(bed.get(bed.b + "/state") == "6");
+    bed.put(bed.f + "/state", "6");
+    bed.expect(bed.b + "/state", "2");
+}
+
+TEST_CASE("a dead domain's nodes are removed, also those of before the daemon's time") {
+    VhostBed bed;
+    const std::string stale = "/local/domain/0/backend/vscsi/99/0/state";
+    bed.put(stale, "4");
+    bed.create({{"0:0:0:0", "x"}});
+    bed.start_daemon();
+    bed.expect(stale, "-");
+    bed.connect();
+    bed.host.release(vhost_guest);
+    bed.expect(bed.b + "/state", "-");
+    CHECK_FALSE(bed.store.list("/local/domain/0/backend/vscsi/7"));
+    bed.until([&] { return opened[0].expired(); });
+}
