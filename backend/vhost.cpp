@@ -18,14 +18,18 @@ Vhost::Vhost(Surroundings& around, Worker& worker, DomId guest, DevId device)
       nodes_(around.store, around.hypervisor.self(), backend_), takeover_timer_(around.control),
       log_(fmt::format("vhost={}/{}", guest.value(), device.value())),
       changes_(fmt::format("vhost={}/{}", guest.value(), device.value())) {
-    // A predecessor that died while it closed: it was its close, so it is ours now.
-    we_ended_it_ = state_of(backend_) == State::closing;
+    // A predecessor that died while it closed: it was its close, so the offer is ours.
+    offer_again_ = state_of(backend_) == State::closing;
     await_predecessor();
 }
 
 State Vhost::state_of(const std::string& path) {
     const auto text = around_.store.read(path + "/state");
     return text ? xenbus::state_from_node(*text).value_or(State::unknown) : State::unknown;
+}
+
+bool Vhost::was_served(State ours) {
+    return ours == State::connected || ours == State::reconfiguring || ours == State::reconfigured;
 }
 
 void Vhost::look() {
@@ -45,8 +49,12 @@ void Vhost::act(State ours, State theirs) {
             return disconnect(ours, State::closed);
         return;
     case State::closed:
+        // Straight from a connection: its driver was unbound from the device. When one is bound to
+        // it again, Linux' closes at once if it finds us at Closing or Closed.
+        if (up || was_served(ours))
+            offer_again_ = true;
         // At InitWait the next connection is on offer already.
-        if (up || (ours != State::init_wait && (ours != State::closed || we_ended_it_)))
+        if (up || (ours != State::init_wait && (ours != State::closed || offer_again_)))
             return disconnect(ours, State::closed);
         // The toolstack may add and remove units while no frontend is there.
         tend_luns();
@@ -125,7 +133,7 @@ bool Vhost::greet(State ours) {
     if (ours != State::init_wait)
         begin_round();
     const bool ready = tend_luns();
-    we_ended_it_ = false;
+    offer_again_ = false;
     move(ours, State::init_wait);
     return ready;
 }
@@ -259,15 +267,16 @@ void Vhost::disconnected(State next) {
 /// The frontend is connected to what we have ended, or a dead predecessor has: no command of its
 /// will be answered any more, and it need not wait for that.
 void Vhost::nothing_left(State ours) {
-    we_ended_it_ = true;
+    offer_again_ = true;
     forget_connection();
     move(ours, State::closed);
 }
 
-/// Both ends are closed. What we ended we offer again; what the frontend ended stays closed until
-/// it comes back by itself, as a frontend that resets itself expects to read 6.
+/// Both ends are closed. What we ended we offer again, and so what the frontend has dropped; what
+/// it ended by way of Closing stays closed until it comes back by itself, as a frontend that resets
+/// itself expects to read 6.
 void Vhost::after_closed() {
-    if (we_ended_it_ && online())
+    if (offer_again_ && online())
         greet(state_of(backend_));
 }
 
@@ -280,7 +289,7 @@ void Vhost::end_from_our_side(State ours, const std::string& reason) {
     log_.warning("closing reason=\"{}\"", reason);
     forget_connection();
     set_error(reason);
-    we_ended_it_ = true;
+    offer_again_ = true;
     if (link_ == Link::up)
         return disconnect(ours, State::closing);
     move(ours, State::closing);

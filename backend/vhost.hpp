@@ -79,6 +79,8 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
     [[nodiscard]] xenbus::State state_of(const std::string& path);
     /// Writes B/state unless somebody changed it from `seen` meanwhile; then there is an event.
     bool move(xenbus::State seen, xenbus::State next);
+    /// Whether we, or a predecessor, serve a connection at this state of ours.
+    static bool was_served(xenbus::State ours);
     void act(xenbus::State ours, xenbus::State theirs);
     /// False: not ready for a connection yet; it is looked at again soon.
     bool greet(xenbus::State ours);
@@ -156,7 +158,7 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
     boost::asio::steady_timer takeover_timer_;
     bool unconfirmed_ = false; ///< units are at 3 that go to 4 with the frontend
     bool confirmed_ = false;   ///< its frontend has been at Connected
-    bool we_ended_it_ = false; ///< the close is ours, so the next connection is ours to offer
+    bool offer_again_ = false; ///< when both are closed, without being asked
     bool closed_ = false;
     log::PeerLog log_;     ///< what went wrong
     log::PeerLog changes_; ///< states: as many of them as a guest likes

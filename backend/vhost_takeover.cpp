@@ -33,9 +33,7 @@ bool Vhost::may_be_free_soon(const std::exception& error) const {
 void Vhost::take_over(State ours, State theirs) {
     if (!taking_over()) {
         auto journal = Journal::reopen(journal_path_);
-        const bool was_served =
-            ours == State::connected || ours == State::reconfiguring || ours == State::reconfigured;
-        if (!journal || !was_served)
+        if (!journal || !was_served(ours))
             return start_anew(ours, theirs,
                               "the backend was restarted" +
                                   (journal ? "" : ": " + journal.error()));

@@ -53,21 +53,27 @@ TEST_CASE("closing waits for the devices, and the frontend can come back") {
     bed.send(QueueBed::request(1, {0, 0, 0, 0, 0, 0}));
     bed.until([&] { return bed.held(0) == 1; });
 
-    SECTION("by way of Closing") {
+    SECTION("by way of Closing, as one does that resets itself and waits for 6") {
         bed.put(bed.f + "/state", "5");
-    }
-    SECTION("at once") {
+        bed.expect(bed.b + "/state", "5");
         bed.put(bed.f + "/state", "6");
+        bed.settle();
+        CHECK(bed.get(bed.b + "/state") == "5");
+        bed.end_held(opened[0]);
+        bed.expect(bed.b + "/state", "6");
+        bed.settle();
+        CHECK(bed.get(bed.b + "/state") == "6");
+        bed.put(bed.f + "/state", "1");
+        bed.expect(bed.b + "/state", "2");
     }
-    bed.expect(bed.b + "/state", "5");
-    bed.put(bed.f + "/state", "6");
-    bed.settle();
-    CHECK(bed.get(bed.b + "/state") == "5");
-    bed.end_held(opened[0]);
-    bed.expect(bed.b + "/state", "6");
-
-    bed.put(bed.f + "/state", "1");
-    bed.expect(bed.b + "/state", "2");
+    SECTION("at once, as one does that is unbound and finds us at InitWait when it is bound") {
+        bed.put(bed.f + "/state", "6");
+        bed.expect(bed.b + "/state", "5");
+        bed.settle();
+        CHECK(bed.get(bed.b + "/state") == "5");
+        bed.end_held(opened[0]);
+        bed.expect(bed.b + "/state", "2");
+    }
     bed.connect();
     bed.expect(bed.dev("dev-0", "state"), "4");
     CHECK(opened.size() == 1);

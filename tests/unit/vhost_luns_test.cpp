@@ -23,7 +23,7 @@ TEST_CASE("a unit that can't be opened fails alone, with the reason in its node"
     // It is tried again with the next connection.
     bed.put(bed.dev("dev-0", "p-dev"), "x");
     bed.put(bed.f + "/state", "6");
-    bed.expect(bed.b + "/state", "6");
+    bed.expect(bed.b + "/state", "2");
     bed.put(bed.f + "/state", "1");
     bed.expect(bed.dev("dev-0", "state"), "3");
     CHECK(bed.get(bed.dev("dev-0", "error")) == "-");
