@@ -30,6 +30,15 @@ void require_own_domain(hv::Hypervisor& hypervisor, const std::string& wanted) {
                              "': on Xen the library runs in the guest itself");
 }
 
+/// The guest's own place: of the embedded host's domain, or of the system that we run in.
+std::string lock_path(const hv::HypervisorChoice& choice, hv::Hypervisor& hypervisor,
+                      std::uint32_t device) {
+    if (choice.host_dir.empty())
+        return "/run/pvscsi-frontend-" + std::to_string(device) + ".lock";
+    return choice.host_dir + "/dom/" + std::to_string(hypervisor.self().value()) + "/vscsi-" +
+           std::to_string(device) + ".lock";
+}
+
 } // namespace
 
 std::unique_ptr<Session> Session::open(const SessionOptions& options) {
@@ -39,7 +48,8 @@ std::unique_ptr<Session> Session::open(const SessionOptions& options) {
     auto hypervisor = hv::open_hypervisor(choice);
     if (choice.host_dir.empty() && !options.domain.empty())
         require_own_domain(*hypervisor, options.domain);
-    return Impl::open(std::move(hypervisor), options, frontend::Timing{});
+    frontend::DeviceLock lock(lock_path(choice, *hypervisor, options.device));
+    return Impl::open(std::move(hypervisor), options, frontend::Timing{}, std::move(lock));
 }
 
 } // namespace pvscsi

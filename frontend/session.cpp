@@ -18,8 +18,9 @@ Hctl hctl_from_string(const std::string& text) {
 
 std::unique_ptr<Session> Session::Impl::open(std::shared_ptr<hv::Hypervisor> hypervisor,
                                              const SessionOptions& options,
-                                             const frontend::Timing& timing) {
-    std::unique_ptr<Impl> impl(new Impl{{std::move(hypervisor), options, timing}});
+                                             const frontend::Timing& timing,
+                                             frontend::DeviceLock lock) {
+    std::unique_ptr<Impl> impl(new Impl{std::move(lock), {std::move(hypervisor), options, timing}});
     if (options.connect_later)
         impl->core.connect_later();
     else

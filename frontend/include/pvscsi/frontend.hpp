@@ -160,7 +160,8 @@ struct SessionOptions {
 
 class PVSCSI_API Session {
   public:
-    /// Connects. Throws when there is no such device or the backend does not come in time.
+    /// Connects. Throws when there is no such device, another program has it, or the backend does
+    /// not come in time.
     static std::unique_ptr<Session> open(const SessionOptions& options);
     /// Closes the device, so that another session can have it.
     ~Session();
