@@ -200,11 +200,11 @@ TEST_CASE("a command that any number of others has overtaken is not forgotten") 
 TEST_CASE("a journal that can't be trusted is not gone on with") {
     const test::TempFile file(0);
     SECTION("there is none") {
-        CHECK(Journal::reopen(file.path() + ".none").error() ==
-              file.path() + ".none is not there");
+        CHECK(Journal::reopen(file.path() + ".none").error() == file.path() + ".none is not there");
     }
     SECTION("another size") {
-        CHECK(Journal::reopen(file.path()).error().find("is damaged or another version's") != std::string::npos);
+        CHECK(Journal::reopen(file.path()).error().find("is damaged or another version's") !=
+              std::string::npos);
     }
     SECTION("bytes that make no sense") {
         { const auto journal = Journal::create(file.path()); }

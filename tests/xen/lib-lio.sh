@@ -40,6 +40,7 @@ lio_stop() {
     local dir
     [ -d "$lio_port" ] || return 0
     # A guest that is still there holds the target.
+    # shellcheck disable=SC2154  # of lib.sh
     for dir in "${!guest_number[@]}"; do xl destroy "${guest_number[$dir]}" 2>/dev/null; done
     wait_until 20 eval "echo NULL >$lio_port/nexus" 2>/dev/null
     rm -f "$lio_port"/lun/lun_*/store
