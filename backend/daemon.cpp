@@ -41,6 +41,13 @@ std::string state_dir_of(const DaemonOptions& options) {
     return options.state_dir.empty() ? usual_state_dir(options) : options.state_dir;
 }
 
+std::string record_dir_of(const DaemonOptions& options) {
+    if (!options.record_dir.empty())
+        return options.record_dir;
+    return options.hypervisor.host_dir.empty() ? "/var/lib/pvscsi"
+                                               : options.hypervisor.host_dir + "/units";
+}
+
 void make_directory(const std::string& path) {
     std::error_code error;
     std::filesystem::create_directories(path, error);
@@ -82,6 +89,7 @@ Daemon::Daemon(const DaemonOptions& options)
                                                  *store_,
                                                  ring::Limits{options.max_segments, true},
                                                  state_dir_of(options),
+                                                 record_dir_of(options),
                                                  &settings_},
       supervisor_(control_, workers_), on_xen_(options.hypervisor.host_dir.empty()),
       settings_file_(options.settings_file),

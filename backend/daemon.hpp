@@ -25,6 +25,9 @@ struct DaemonOptions {
     /// Holds what a successor needs to go on with the connections; best on a tmpfs. Empty:
     /// /run/pvscsi, or `pvscsid` in the embedded host's directory.
     std::string state_dir;
+    /// Remembers over a boot which units unstable names lead to. Empty: /var/lib/pvscsi, or `units`
+    /// in the embedded host's directory.
+    std::string record_dir;
     /// Gets a newline when the daemon serves; -1: none.
     int ready_fd = -1;
 };

@@ -1,5 +1,6 @@
 #include "backend/domain_watch.hpp"
 
+#include "backend/toolstack/inventory.hpp"
 #include "backend/toolstack/vhost_nodes.hpp"
 #include "common/base/log.hpp"
 
@@ -25,7 +26,8 @@ void complain(const std::string& line) {
 
 DomainWatch::DomainWatch(boost::asio::io_context& control, hv::Store& store, DomId self,
                          std::vector<std::string> files)
-    : store_(store), self_(self), definitions_(std::move(files)), timer_(control) {}
+    : store_(store), self_(self), definitions_(std::move(files), toolstack::own_names(store, self)),
+      timer_(control) {}
 
 void DomainWatch::look() {
     const auto numbers = store_.list("/local/domain");

@@ -1,6 +1,7 @@
 #include "backend/lun_identity.hpp"
 
 #include "backend/targets/sg/open.hpp"
+#include "backend/targets/sg/resolve.hpp"
 #include "common/config/pdev.hpp"
 
 #include <filesystem>
@@ -33,13 +34,16 @@ std::string identity_of(const std::string& text) {
     const auto pdev = config::parse_pdev(text);
     if (!pdev)
         return {};
-    if (pdev->path.empty())
+    const auto path = path_of(*pdev);
+    if (!path)
+        return {};
+    if (path->empty())
         return text;
-    if (pdev->kind == config::PdevKind::device)
-        if (const auto node = find_sg_node(pdev->path))
+    if (pdev->kind != config::PdevKind::file && pdev->kind != config::PdevKind::iso)
+        if (const auto node = find_sg_node(*path))
             return identity_of_sg(*node);
     struct ::stat info {};
-    if (::stat(pdev->path.c_str(), &info) != 0)
+    if (::stat(path->c_str(), &info) != 0)
         return {};
     if (S_ISBLK(info.st_mode))
         return fmt::format("block {}:{}", major(info.st_rdev), minor(info.st_rdev));

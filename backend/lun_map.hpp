@@ -17,7 +17,8 @@ namespace pvscsi::backend {
 struct Lun {
     ring::Address address;
     std::shared_ptr<Target> target;
-    unsigned in_flight = 0; ///< requests that the target has not finished
+    unsigned in_flight = 0;                 ///< requests that the target has not finished
+    unsigned queue_depth = ring::ring_size; ///< how many there may be
     std::function<void()> when_idle;
     /// A dead daemon's commands may still be at its device: nothing of them is to be repeated.
     bool unsettled = false;

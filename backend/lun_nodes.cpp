@@ -1,6 +1,7 @@
 #include "backend/lun_nodes.hpp"
 
 #include "common/base/log.hpp"
+#include "common/config/options.hpp"
 
 #include <stdexcept>
 
@@ -58,7 +59,21 @@ LunConfig LunNodes::config(const std::string& name) {
     if (!mode.empty() && mode != "w" && mode != "r")
         throw std::runtime_error("mode is \"" + log::escaped(mode) + "\", expected w or r");
     config.read_only = mode == "r";
+    config.queue_depth = number(name, "queue-depth", config::max_queue_depth);
+    config.timeout = number(name, "timeout", config::max_timeout);
     return config;
+}
+
+/// Zero if it is not there.
+unsigned LunNodes::number(const std::string& name, const std::string& node, unsigned most) {
+    const std::string text = optional(name, node);
+    if (text.empty())
+        return 0;
+    const auto value = xenbus::parse_number(text, most);
+    if (!value || *value == 0)
+        throw std::runtime_error(fmt::format("{} is \"{}\", expected a number from 1 to {}", node,
+                                             log::escaped(text), most));
+    return static_cast<unsigned>(*value);
 }
 
 void LunNodes::set_identity(const std::string& name, const std::string& identity) {

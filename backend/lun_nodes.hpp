@@ -53,6 +53,7 @@ class LunNodes {
   private:
     [[nodiscard]] std::string required(const std::string& name, const std::string& node);
     [[nodiscard]] std::string optional(const std::string& name, const std::string& node);
+    [[nodiscard]] unsigned number(const std::string& name, const std::string& node, unsigned most);
     [[nodiscard]] std::string path(const std::string& name, const std::string& node) const {
         return root_ + "/" + name + "/" + node;
     }

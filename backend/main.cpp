@@ -37,6 +37,7 @@ void apply(const CLI::App& app, const config::Settings& settings, backend::Daemo
          [](unsigned us) { return std::chrono::microseconds(us); });
     fill(app, "--max-segments", options.max_segments, settings.max_segments, same);
     fill(app, "--state-dir", options.state_dir, settings.state_dir, same);
+    fill(app, "--record-dir", options.record_dir, settings.record_dir, same);
     fill(app, "--log-level", level, settings.log_level,
          [](const std::string& name) { return log_levels().at(name); });
 }
@@ -79,6 +80,10 @@ int main(int argc, char** argv) {
     app.add_option("--state-dir", options.state_dir,
                    "what the next daemon needs to go on with the guests' connections; default: "
                    "/run/pvscsi, or pvscsid in the embedded host's directory");
+    app.add_option("--record-dir", options.record_dir,
+                   "where it is remembered over a boot which units names such as /dev/sdb or "
+                   "1:0:2:0 lead to; default: /var/lib/pvscsi, or units in the embedded host's "
+                   "directory");
     add_log_level(app, level);
     app.add_option("--ready-fd", options.ready_fd,
                    "write a newline to this file descriptor and close it when serving");

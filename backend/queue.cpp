@@ -105,6 +105,12 @@ void Queue::dispatch(Slot& slot) noexcept {
         if (lun == nullptr)
             return fail(slot, scsi::HostCode::no_connect);
     }
+    // SAM-5 5.3.1; a frontend tries again when one of its other commands has ended.
+    if (lun->in_flight >= lun->queue_depth) {
+        slot.outcome.clear();
+        slot.outcome.status = scsi::Status::task_set_full;
+        return finish(slot);
+    }
     slot.lun = lun;
     slot.state = SlotState::pending;
     ++lun->in_flight;

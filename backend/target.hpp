@@ -72,10 +72,12 @@ class Target {
 
 /// What a `vscsi=` entry asks for, as the toolstack wrote it into the store.
 struct LunConfig {
-    std::string pdev; ///< `/dev/...`, `file:PATH`, `iso:PATH`, `ram:SIZE`, `null:SIZE`
+    std::string pdev; ///< a form of config::pdev_forms()
     bool read_only = false;
     std::string name;   ///< the administrator's name for it; may be empty
     std::string serial; ///< stable identity of an emulated unit: UUID or hash of domain and v-dev
+    unsigned queue_depth = 0; ///< commands that the guest may have at the unit; 0: the ring's size
+    unsigned timeout = 0;     ///< seconds that a command may have at a SCSI device; 0: no bound
 };
 
 /// Opens what `config` names. Throws std::system_error or std::runtime_error with the reason that

@@ -36,6 +36,8 @@ struct Surroundings {
     ring::Limits limits;
     /// Where the connections' journals are, for a successor to go on with them.
     std::string state_dir;
+    /// Which units unstable names lead to; outlives a boot.
+    std::string record_dir;
     const config::Settings* settings; ///< the allow-list; may change between two calls
 };
 
@@ -105,6 +107,9 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
     bool open_lun(const LunNode& node);
     [[nodiscard]] std::shared_ptr<Target> open_target(const std::string& node_name);
     void serve_lun(const LunNode& node, std::shared_ptr<Target> target);
+    [[nodiscard]] std::string domain_name();
+    void require_same_unit(const std::string& text, const xenbus::VirtualAddress& address);
+    void forget_unit(const std::string& node_name);
     void not_opened(const std::string& node_name, const std::string& reason);
     void listen_to(Target& target, const std::string& node_name, std::uint64_t opening);
     void lun_failed(const std::string& node_name, const std::string& reason);

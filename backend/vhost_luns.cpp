@@ -1,5 +1,8 @@
 // The LUNs of a vhost: from their nodes to targets on the worker and back.
 #include "backend/lun_identity.hpp"
+#include "backend/targets/sg/open.hpp"
+#include "backend/targets/sg/resolve.hpp"
+#include "backend/unit_records.hpp"
 #include "backend/vhost.hpp"
 
 #include "common/config/pdev.hpp"
@@ -27,12 +30,15 @@ std::string stable_serial(std::string_view vm, const xenbus::VirtualAddress& add
 /// Throws std::runtime_error if the host's allow-list does not have what `pdev` names.
 void require_allowed(const config::Settings& settings, const std::string& text) {
     const auto pdev = config::parse_pdev(text);
-    if (!pdev || pdev->path.empty())
+    if (!pdev)
+        return;
+    const auto path = path_of(*pdev);
+    if (!path || path->empty())
         return; // names nothing of the host
     std::error_code error;
-    const auto real = std::filesystem::weakly_canonical(pdev->path, error).string();
-    const bool device = pdev->kind == config::PdevKind::device;
-    const auto plain = std::filesystem::path(pdev->path).lexically_normal().string();
+    const auto real = std::filesystem::weakly_canonical(*path, error).string();
+    const bool device = pdev->kind != config::PdevKind::file && pdev->kind != config::PdevKind::iso;
+    const auto plain = std::filesystem::path(*path).lexically_normal().string();
     // A link in /dev is root's; one elsewhere may be anybody's, so it is where it leads.
     const bool allowed =
         device ? allows_device(settings, plain) || (!error && allows_device(settings, real))
@@ -82,6 +88,7 @@ std::shared_ptr<Target> Vhost::open_target(const std::string& node_name) {
     const auto vm = around_.store.read(xenbus::domain_path(guest_) + "/vm");
     config.serial = stable_serial(vm.value_or(xenbus::domain_path(guest_)), v);
     require_allowed(*around_.settings, config.pdev);
+    require_same_unit(config.pdev, v);
     std::shared_ptr<Target> target = make_target(config);
     target->remember_in(memory_path(node_name), taking_over());
     return target;
@@ -92,16 +99,48 @@ std::string Vhost::memory_path(const std::string& node_name) const {
     return state_path_ + "." + node_name + ".unit";
 }
 
+/// Detached by the administrator: who attaches that name again means what it leads to then.
+void Vhost::forget_unit(const std::string& node_name) {
+    try {
+        const auto pdev = config::parse_pdev(nodes_.config(node_name).pdev);
+        if (pdev && is_unstable(*pdev))
+            UnitRecords(around_.record_dir)
+                .forget(domain_name(), to_string(nodes_.address(node_name)));
+    } catch (const std::runtime_error& error) { // its nodes have been damaged since
+        log::warning("vhost={} lun={} its record stays: {}", backend_, node_name, error.what());
+    }
+}
+
+std::string Vhost::domain_name() {
+    return around_.store.read(xenbus::domain_path(guest_) + "/name").value_or("");
+}
+
+/// Throws if the name is one that the kernel gives anew with each boot, and leads to another unit
+/// than it did.
+void Vhost::require_same_unit(const std::string& text, const xenbus::VirtualAddress& address) {
+    const auto pdev = config::parse_pdev(text);
+    const std::string domain = domain_name();
+    if (!pdev || !is_unstable(*pdev) || domain.empty())
+        return;
+    const auto path = path_of(*pdev);
+    const auto node = path ? find_sg_node(*path) : std::nullopt;
+    const std::string unit = node ? unit_name(*node) : "";
+    if (unit.empty()) // a device without a name of its own can't be told from another one
+        return;
+    UnitRecords(around_.record_dir).require_same(domain, to_string(address), text, unit);
+}
+
 void Vhost::serve_lun(const LunNode& node, std::shared_ptr<Target> target) {
     const auto v = nodes_.address(node.name);
     const ring::Address address{v.channel, v.target, v.lun};
     const std::uint64_t opening = ++openings_;
     listen_to(*target, node.name, opening);
-    data_->worker().call([&] { data_->add_lun(address, std::move(target)); });
+    const LunConfig config = nodes_.config(node.name);
+    data_->worker().call([&] { data_->add_lun(address, std::move(target), config.queue_depth); });
     luns_[node.name] = {address, opening};
     unconfirmed_ = true;
     nodes_.clear_remarks(node.name);
-    nodes_.set_identity(node.name, identity_of(nodes_.config(node.name).pdev));
+    nodes_.set_identity(node.name, identity_of(config.pdev));
     log::info("vhost={} lun={} v-dev={} opened", backend_, node.name, xenbus::to_string(v));
 }
 
@@ -178,8 +217,10 @@ void Vhost::close_removed_luns() {
         }
         const std::string name = it->first;
         it = let_go(it);
-        if (node != nodes.end() && node->state == State::closing)
+        if (node != nodes.end() && node->state == State::closing) {
+            forget_unit(name);
             nodes_.set_state(name, State::closed);
+        }
         log::info("vhost={} lun={} removed", backend_, name);
     }
     // Removed before they were ever opened.

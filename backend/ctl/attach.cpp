@@ -1,5 +1,6 @@
 #include "backend/ctl/hotplug.hpp"
 #include "backend/toolstack/host_check.hpp"
+#include "backend/toolstack/served.hpp"
 #include "backend/toolstack/text.hpp"
 
 #include <fmt/format.h>
@@ -13,7 +14,8 @@ using xenbus::State;
 Lun checked_entry(Context& context, const std::string& text) {
     auto list = parse_vscsi({text});
     std::vector<Remark> mistakes = std::move(list.mistakes);
-    for (auto&& more : {check_backings(list.luns), find_users(context, list.luns)})
+    for (auto&& more : {find_unserved(list.luns, own_names(context.store, context.backend)),
+                        check_backings(list.luns), find_users(context, list.luns)})
         mistakes.insert(mistakes.end(), more.begin(), more.end());
     std::string lines;
     for (Remark& mistake : mistakes) {

@@ -1,6 +1,7 @@
 #include "backend/ctl/common.hpp"
 #include "backend/toolstack/definitions.hpp"
 #include "backend/toolstack/host_check.hpp"
+#include "backend/toolstack/served.hpp"
 #include "backend/toolstack/xl_file.hpp"
 
 #include <fmt/format.h>
@@ -32,7 +33,8 @@ Plan read_plan(Context& context, const std::string& path) {
     std::vector<std::string> lines = plan.file.mistakes;
     auto list = parse_vscsi(plan.file.vscsi);
     std::vector<Remark> mistakes = std::move(list.mistakes);
-    for (auto&& more : {check_backings(list.luns), used_elsewhere(context, plan.file, list.luns)})
+    for (auto&& more : {find_unserved(list.luns, own_names(context.store, context.backend)),
+                        check_backings(list.luns), used_elsewhere(context, plan.file, list.luns)})
         mistakes.insert(mistakes.end(), more.begin(), more.end());
     std::stable_sort(mistakes.begin(), mistakes.end(),
                      [](const Remark& a, const Remark& b) { return a.entry < b.entry; });
@@ -48,9 +50,15 @@ Plan read_plan(Context& context, const std::string& path) {
     return plan;
 }
 
+std::string text_of(const std::optional<unsigned>& number) {
+    return number ? std::to_string(*number) : "";
+}
+
 bool same_lun(const LunEntry& there, const Lun& wanted) {
     return there.vdev == xenbus::to_string(wanted.vdev) && there.pdev == wanted.pdev_text &&
-           there.read_only == wanted.read_only && there.name == wanted.name;
+           there.read_only == wanted.read_only && there.name == wanted.name &&
+           there.queue_depth == text_of(wanted.queue_depth) &&
+           there.timeout == text_of(wanted.timeout);
 }
 
 /// The daemon has given the new domain these LUNs already: it knows the file, too.

@@ -6,6 +6,7 @@
 #include "backend/targets/medium_block.hpp"
 #include "backend/targets/medium_ram.hpp"
 #include "backend/targets/sg/open.hpp"
+#include "backend/targets/sg/resolve.hpp"
 #include "common/config/pdev.hpp"
 
 #include <fmt/format.h>
@@ -40,7 +41,18 @@ std::unique_ptr<Target> open_cd(const LunConfig& config, const std::string& path
 std::unique_ptr<Target> open_device(const LunConfig& config, const std::string& path) {
     if (const auto node = find_sg_node(path))
         return open_sg_target(*node, config);
+    if (config.timeout != 0)
+        throw std::runtime_error(path + " is no SCSI device, and timeout= bounds the commands of "
+                                        "one; expected an entry without it");
     return open_disk(config, path);
+}
+
+std::unique_ptr<Target> open_unit(const LunConfig& config, const config::Pdev& pdev) {
+    const auto node = resolve_unit(pdev);
+    if (!node)
+        throw std::runtime_error(fmt::format("{}: {}; expected {}", config.pdev,
+                                             node.error().reason, node.error().remedy));
+    return open_sg_target(*node, config);
 }
 
 } // namespace
@@ -53,6 +65,13 @@ std::unique_ptr<Target> make_target(const LunConfig& config) {
     switch (pdev->kind) {
     case config::PdevKind::device:
         return open_device(config, pdev->path);
+    case config::PdevKind::address:
+    case config::PdevKind::wwn:
+        return open_unit(config, *pdev);
+    case config::PdevKind::iscsi:
+    case config::PdevKind::fc:
+        throw std::runtime_error(fmt::format("{}: {} is not served by this version", config.pdev,
+                                             config::unserved(pdev->kind)));
     case config::PdevKind::file:
         return open_disk(config, pdev->path);
     case config::PdevKind::iso:

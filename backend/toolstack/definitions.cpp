@@ -1,5 +1,6 @@
 #include "backend/toolstack/definitions.hpp"
 
+#include "backend/toolstack/served.hpp"
 #include "backend/toolstack/text.hpp"
 #include "backend/toolstack/xl_file.hpp"
 
@@ -54,7 +55,7 @@ std::vector<std::string> Definitions::present() const {
     return paths;
 }
 
-Definitions::File Definitions::read(const std::string& path, const Complain& complain) {
+Definitions::File Definitions::read(const std::string& path, const Complain& complain) const {
     File file;
     XlFile xl = read_xl_file(path);
     file.names_domain = !xl.name.empty();
@@ -64,6 +65,8 @@ Definitions::File Definitions::read(const std::string& path, const Complain& com
     if (!xl.mentions_vscsi)
         return file;
     auto list = parse_vscsi(xl.vscsi);
+    for (Remark& remark : find_unserved(list.luns, own_names_))
+        list.mistakes.push_back(std::move(remark));
     for (const std::string& line : xl.mistakes)
         complain(line);
     for (const Remark& mistake : list.mistakes)

@@ -33,8 +33,10 @@ class Definitions {
   public:
     using Complain = std::function<void(const std::string& line)>;
 
-    /// `patterns`: absolute, glob(7). A file that several match counts once.
-    explicit Definitions(std::vector<std::string> patterns) : patterns_(std::move(patterns)) {}
+    /// `patterns`: absolute, glob(7). A file that several match counts once. `own_names`: what an
+    /// entry may call the domain that serves.
+    explicit Definitions(std::vector<std::string> patterns, std::vector<std::string> own_names = {})
+        : patterns_(std::move(patterns)), own_names_(std::move(own_names)) {}
 
     /// Reads what is new or has changed, forgets what is gone.
     void refresh(const Complain& complain);
@@ -62,12 +64,13 @@ class Definitions {
 
     [[nodiscard]] static bool stamp_of(const std::string& path, Stamp& stamp);
     [[nodiscard]] std::vector<std::string> present() const;
-    static File read(const std::string& path, const Complain& complain);
+    [[nodiscard]] File read(const std::string& path, const Complain& complain) const;
     void index();
     void find_contested(const Complain& complain);
     void contest(const Files& files, const std::string& domain, const Complain& complain);
 
     const std::vector<std::string> patterns_;
+    const std::vector<std::string> own_names_;
     std::vector<std::string> order_;       ///< of the files
     std::map<std::string, File> files_;    ///< by path
     std::map<std::string, Files> by_name_; ///< in order

@@ -1,6 +1,7 @@
 #include "backend/toolstack/host_check.hpp"
 
 #include "backend/targets/sg/open.hpp"
+#include "backend/targets/sg/resolve.hpp"
 
 #include <cerrno>
 #include <fcntl.h>
@@ -26,9 +27,14 @@ std::string text_of(int error) {
     return std::generic_category().message(error);
 }
 
-std::optional<Refusal> check_kind(const Lun& lun, const struct stat& node) {
-    if (lun.pdev.kind == PdevKind::device) {
-        if (S_ISBLK(node.st_mode) || backend::find_sg_node(lun.pdev.path))
+bool is_device(PdevKind kind) {
+    return kind == PdevKind::device || kind == PdevKind::address || kind == PdevKind::wwn;
+}
+
+std::optional<Refusal> check_kind(const Lun& lun, const std::string& path,
+                                  const struct stat& node) {
+    if (is_device(lun.pdev.kind)) {
+        if (S_ISBLK(node.st_mode) || backend::find_sg_node(path))
             return {};
         return Refusal{"this is neither a SCSI device nor a block device",
                        "a node such as /dev/sg0, /dev/sda, /dev/st0 or a logical volume"};
@@ -45,10 +51,10 @@ std::optional<Refusal> check_kind(const Lun& lun, const struct stat& node) {
     return {};
 }
 
-std::optional<Refusal> check_access(const Lun& lun) {
+std::optional<Refusal> check_access(const Lun& lun, const std::string& path) {
     const bool writes = !reads_only(lun);
     const int mode = writes ? R_OK | W_OK : R_OK;
-    if (::faccessat(AT_FDCWD, lun.pdev.path.c_str(), mode, AT_EACCESS) == 0)
+    if (::faccessat(AT_FDCWD, path.c_str(), mode, AT_EACCESS) == 0)
         return {};
     return Refusal{std::string("it cannot be opened for ") + (writes ? "writing" : "reading") +
                        " (" + text_of(errno) + ")",
@@ -56,7 +62,11 @@ std::optional<Refusal> check_access(const Lun& lun) {
 }
 
 std::optional<Refusal> check_path(const Lun& lun, struct stat& node) {
-    if (::stat(lun.pdev.path.c_str(), &node) != 0) {
+    const auto found = backend::path_of(lun.pdev);
+    if (!found)
+        return found.error();
+    const std::string& path = *found;
+    if (::stat(path.c_str(), &node) != 0) {
         const int error = errno;
         if (error == ENOENT && lun.pdev.kind == PdevKind::file)
             return Refusal{"there is no such file",
@@ -65,9 +75,9 @@ std::optional<Refusal> check_path(const Lun& lun, struct stat& node) {
             return Refusal{"there is no such file", "an existing one"};
         return Refusal{"it cannot be looked at (" + text_of(error) + ")", "an accessible path"};
     }
-    if (auto refusal = check_kind(lun, node))
+    if (auto refusal = check_kind(lun, path, node))
         return refusal;
-    return check_access(lun);
+    return check_access(lun, path);
 }
 
 /// What two names of one backing have in common: the device, or the file's place on its one.
@@ -84,7 +94,7 @@ std::vector<Remark> check_backings(const std::vector<Lun>& luns) {
     std::vector<Remark> mistakes;
     std::map<Identity, const Lun*> seen;
     for (const Lun& lun : luns) {
-        if (lun.pdev.path.empty())
+        if (config::backing_key(lun.pdev).empty() || !config::unserved(lun.pdev.kind).empty())
             continue;
         struct stat node {};
         if (const auto refusal = check_path(lun, node)) {
@@ -94,7 +104,8 @@ std::vector<Remark> check_backings(const std::vector<Lun>& luns) {
         const auto [it, fresh] = seen.emplace(identity_of(node), &lun);
         const Lun& other = *it->second;
         // The same path twice is found by the parser.
-        if (!fresh && other.pdev.path != lun.pdev.path && !(reads_only(lun) && reads_only(other)))
+        if (!fresh && config::backing_key(other.pdev) != config::backing_key(lun.pdev) &&
+            !(reads_only(lun) && reads_only(other)))
             mistakes.push_back(
                 {lun.entry, lun.pdev_text,
                  "entry " + std::to_string(other.entry) + " uses the same backing by another path",
@@ -104,12 +115,16 @@ std::vector<Remark> check_backings(const std::vector<Lun>& luns) {
 }
 
 bool same_backing(const Lun& a, const Lun& b) {
-    if (a.pdev.path.empty() || b.pdev.path.empty())
+    const std::string key = config::backing_key(a.pdev);
+    if (key.empty() || config::backing_key(b.pdev).empty())
         return false;
+    const auto first_path = backend::path_of(a.pdev);
+    const auto second_path = backend::path_of(b.pdev);
     struct stat first {};
     struct stat second {};
-    if (::stat(a.pdev.path.c_str(), &first) != 0 || ::stat(b.pdev.path.c_str(), &second) != 0)
-        return a.pdev.path == b.pdev.path;
+    if (!first_path || !second_path || ::stat(first_path->c_str(), &first) != 0 ||
+        ::stat(second_path->c_str(), &second) != 0)
+        return key == config::backing_key(b.pdev);
     return identity_of(first) == identity_of(second);
 }
 
@@ -121,6 +136,12 @@ std::string target_of(const Pdev& pdev) {
     case PdevKind::ram:
     case PdevKind::null:
         return std::string(config::to_string(pdev.kind));
+    case PdevKind::address:
+    case PdevKind::wwn:
+        return "sg";
+    case PdevKind::iscsi:
+    case PdevKind::fc:
+        return "unknown";
     case PdevKind::device:
         break;
     }

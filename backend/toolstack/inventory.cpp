@@ -72,6 +72,8 @@ Result<LunEntry> read_lun(hv::Store& store, hv::StoreTxn txn, const Vhost& vhost
     lun.target = nodes.text("target");
     lun.warning = nodes.text("warning");
     lun.read_only = nodes.text("mode") == "r";
+    lun.queue_depth = nodes.text("queue-depth");
+    lun.timeout = nodes.text("timeout");
     lun.state = nodes.state();
     if (nodes.error())
         return unexpected(nodes.error());
@@ -137,6 +139,15 @@ std::vector<VhostEntry> read_vhosts(hv::Store& store, DomId backend, std::option
         }
     }
     return found;
+}
+
+std::vector<std::string> own_names(hv::Store& store, DomId self) {
+    std::vector<std::string> names{std::to_string(self.value())};
+    if (self.value() == 0)
+        names.emplace_back("Domain-0");
+    if (const auto name = store.read(xenbus::domain_path(self) + "/name"); name && !name->empty())
+        names.push_back(*name);
+    return names;
 }
 
 std::string lun_state(const VhostEntry& vhost, const LunEntry& lun) {

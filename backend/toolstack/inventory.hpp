@@ -22,6 +22,8 @@ struct LunEntry {
     std::string target;  ///< what served it when it was configured
     std::string warning; ///< the daemon's, of a unit that works
     bool read_only = false;
+    std::string queue_depth; ///< a number, or empty
+    std::string timeout;     ///< seconds, or empty
     xenbus::State state = xenbus::State::unknown;
 };
 
@@ -42,6 +44,9 @@ std::vector<VhostEntry> read_vhosts(hv::Store& store, DomId backend, std::option
 /// One vhost, inside a transaction; nothing if it is not there.
 Result<std::optional<VhostEntry>> read_vhost(hv::Store& store, hv::StoreTxn txn,
                                              const Vhost& vhost);
+
+/// What an entry may call the domain that serves: its number and its name.
+std::vector<std::string> own_names(hv::Store& store, DomId self);
 
 /// What to tell of a LUN in one word; they are in README.md and list.schema.json.
 [[nodiscard]] std::string lun_state(const VhostEntry& vhost, const LunEntry& lun);

@@ -128,6 +128,10 @@ Result<unsigned> write_lun(hv::Store& store, hv::StoreTxn txn, const Vhost& vhos
         .node("mode", lun.read_only ? "r" : "w");
     if (!lun.name.empty())
         nodes.node("name", lun.name);
+    if (lun.queue_depth)
+        nodes.node("queue-depth", number(*lun.queue_depth));
+    if (lun.timeout)
+        nodes.node("timeout", number(*lun.timeout));
     nodes.node("state", to_node(State::initialising));
     if (auto done = nodes.result(); !done)
         return unexpected(done.error());

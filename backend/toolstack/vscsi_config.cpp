@@ -16,8 +16,6 @@ namespace {
 using config::Refusal;
 
 constexpr std::string_view vdev_form = "h:c:t:l in decimal, such as 0:0:1:0";
-constexpr std::string_view options_form = "'ro' or 'name=NAME'";
-constexpr std::size_t max_name = 64;
 
 /// What Linux' frontend announces to its SCSI layer (xen-scsifront.c): one channel, ids 0 to 63,
 /// LUNs 0 to 254.
@@ -68,53 +66,10 @@ std::optional<Refusal> wrong_part(std::string_view text, const Part& part) {
     return {};
 }
 
-bool valid_name(std::string_view name) {
-    return std::all_of(name.begin(), name.end(), [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               c == '.' || c == '_' || c == '-';
-    });
-}
-
-/// Options of later versions and of other toolstacks: refused as such, not as misspelt.
-bool is_foreign_option(std::string_view option) {
-    constexpr std::array<std::string_view, 6> foreign{"feature-host", "policy",  "vport",
-                                                      "queue-depth",  "timeout", "exclusive"};
-    const auto key = option.substr(0, option.find('='));
-    return std::find(foreign.begin(), foreign.end(), key) != foreign.end();
-}
-
-std::optional<Refusal> set_name(Lun& lun, std::string_view name) {
-    if (!lun.name.empty())
-        return Refusal{"a second name", "one name=NAME"};
-    if (name.empty())
-        return Refusal{"the name is missing", "name=NAME"};
-    if (name.size() > max_name)
-        return Refusal{"the name is too long", "at most 64 characters"};
-    if (!valid_name(name))
-        return Refusal{"the name holds other characters than letters, digits, '.', '_' and '-'",
-                       "a name such as data-1"};
-    lun.name = name;
-    return {};
-}
-
-std::optional<Refusal> set_option(Lun& lun, std::string_view option) {
-    if (option.empty())
-        return Refusal{"an empty option", "no comma without an option after it"};
-    if (option.starts_with("name="))
-        return set_name(lun, option.substr(5));
-    if (option == "ro") {
-        if (lun.read_only)
-            return Refusal{"'ro' is given twice", "'ro' once"};
-        lun.read_only = true;
-        return {};
-    }
-    if (is_foreign_option(option))
-        return Refusal{"this option is not supported by this version", std::string(options_form)};
-    if (option == "rw" || option == "w")
-        return Refusal{"there is no option for writing", "nothing: without 'ro' it is writable"};
-    return Refusal{"this option is not known (a backend domain as third field is not supported "
-                   "by this version)",
-                   std::string(options_form)};
+/// What has commands of its own and a place on a bus; the others are emulated here.
+bool is_scsi(config::PdevKind kind) {
+    using enum config::PdevKind;
+    return kind == device || kind == address || kind == wwn || kind == iscsi || kind == fc;
 }
 
 /// One entry, with all that is wrong in it.
@@ -132,15 +87,14 @@ class EntryParser {
         }
         Lun lun;
         parse_device(lun, fields[0]);
-        if (const auto vdev = parse_vdev(fields[1]))
-            lun.vdev = *vdev;
-        else
-            complain(fields[1], vdev.error());
+        parse_address(lun, fields[1]);
         for (std::size_t i = 2; i < fields.size(); ++i)
-            if (const auto refusal = set_option(lun, fields[i]))
-                complain(fields[i], *refusal);
+            parse_option(lun, fields[i], i == 2);
+        if (mistakes_.size() == before)
+            find_misfits(lun, fields);
         if (mistakes_.size() != before)
             return {};
+        lun.whole_host |= lun.vdev_is_host;
         return lun;
     }
 
@@ -154,6 +108,41 @@ class EntryParser {
         }
     }
 
+    void parse_address(Lun& lun, std::string_view text) {
+        lun.vdev_is_host = text == "host";
+        if (lun.vdev_is_host)
+            return;
+        if (const auto vdev = parse_vdev(text))
+            lun.vdev = *vdev;
+        else
+            complain(text, vdev.error());
+    }
+
+    void parse_option(Lun& lun, std::string_view text, bool third_field) {
+        const bool is_option = !third_field || text.empty() ||
+                               text.find('=') != std::string_view::npos ||
+                               config::find_option(text) != nullptr;
+        const auto refusal =
+            is_option ? config::set_option(lun, text) : config::check_backend_domain(text);
+        if (refusal)
+            complain(text, *refusal);
+        else if (!is_option)
+            lun.backend = text;
+    }
+
+    /// Options that have no meaning for this PDEV.
+    void find_misfits(const Lun& lun, const std::vector<std::string_view>& fields) {
+        if (is_scsi(lun.pdev.kind))
+            return;
+        const char* const reason = "there is no SCSI device behind this PDEV";
+        if (lun.vdev_is_host)
+            complain(fields[1], {reason, std::string(vdev_form)});
+        for (std::size_t i = 2; i < fields.size(); ++i)
+            for (const char* const name : {"timeout", "vport", "feature-host"})
+                if (fields[i].substr(0, fields[i].find('=')) == name)
+                    complain(fields[i], {reason, "an entry without this option"});
+    }
+
     void complain(std::string_view text, const Refusal& refusal) {
         mistakes_.push_back({entry_, std::string(text), refusal.reason, refusal.remedy});
     }
@@ -164,34 +153,66 @@ class EntryParser {
 
 /// Whether both use one backing, and not only for reading; by path.
 bool backings_clash(const Lun& a, const Lun& b) {
-    return !a.pdev.path.empty() && a.pdev.path == b.pdev.path && !(reads_only(a) && reads_only(b));
+    const std::string key = config::backing_key(a.pdev);
+    return !key.empty() && key == config::backing_key(b.pdev) && a.backend == b.backend &&
+           !(reads_only(a) && reads_only(b));
 }
 
 /// What is right in each entry and wrong in all of them together.
-void find_duplicates(const std::vector<Lun>& luns, std::vector<Remark>& mistakes) {
-    std::map<xenbus::VirtualAddress, std::size_t> addresses;
-    std::map<std::string, std::size_t> names;
-    for (std::size_t i = 0; i < luns.size(); ++i) {
-        const Lun& lun = luns[i];
-        if (const auto [it, fresh] = addresses.emplace(lun.vdev, lun.entry); !fresh)
-            mistakes.push_back({lun.entry, to_string(lun.vdev),
-                                "entry " + std::to_string(it->second) + " has this VDEV already",
-                                "an address of its own for each entry"});
-        if (!lun.name.empty())
-            if (const auto [it, fresh] = names.emplace(lun.name, lun.entry); !fresh)
-                mistakes.push_back({lun.entry, "name=" + lun.name,
-                                    "entry " + std::to_string(it->second) + " has this name",
-                                    "a name of its own, or none"});
-        for (std::size_t j = 0; j < i; ++j) {
-            if (!backings_clash(luns[j], lun))
-                continue;
-            mistakes.push_back({lun.entry, lun.pdev_text,
-                                "entry " + std::to_string(luns[j].entry) + " uses the same backing",
-                                "another backing, or 'ro' on both"});
-            break;
+class Duplicates {
+  public:
+    Duplicates(const std::vector<Lun>& luns, std::vector<Remark>& mistakes)
+        : luns_(luns), mistakes_(mistakes) {}
+
+    void find() {
+        for (std::size_t i = 0; i < luns_.size(); ++i) {
+            const Lun& lun = luns_[i];
+            if (!lun.vdev_is_host)
+                check_vdev(lun);
+            if (!lun.name.empty())
+                if (const auto [it, fresh] = names_.emplace(lun.name, lun.entry); !fresh)
+                    complain(lun, "name=" + lun.name, it->second, " has this name",
+                             "a name of its own, or none");
+            for (std::size_t j = 0; j < i; ++j) {
+                if (!backings_clash(luns_[j], lun))
+                    continue;
+                complain(lun, lun.pdev_text, luns_[j].entry, " uses the same backing",
+                         "another backing, or 'ro' on both");
+                break;
+            }
         }
     }
-}
+
+  private:
+    void check_vdev(const Lun& lun) {
+        const std::string text = to_string(lun.vdev);
+        if (const auto [it, fresh] = addresses_.emplace(lun.vdev, lun.entry); !fresh)
+            complain(lun, text, it->second, " has this VDEV already",
+                     "an address of its own for each entry");
+        const auto [it, fresh] = vhosts_.emplace(lun.vdev.host, &lun);
+        const Lun& first = *it->second;
+        if (first.backend != lun.backend)
+            complain(lun, text, first.entry, " has another backend domain on the same vhost",
+                     "a vhost of its own for each backend domain");
+        if (first.whole_host != lun.whole_host)
+            complain(lun, text, first.entry,
+                     lun.whole_host ? " has no feature-host on the same vhost"
+                                    : " has feature-host on the same vhost",
+                     "feature-host with all entries of a vhost, or with none");
+    }
+
+    void complain(const Lun& lun, std::string text, std::size_t other, const char* reason,
+                  const char* remedy) {
+        mistakes_.push_back(
+            {lun.entry, std::move(text), "entry " + std::to_string(other) + reason, remedy});
+    }
+
+    const std::vector<Lun>& luns_;
+    std::vector<Remark>& mistakes_;
+    std::map<xenbus::VirtualAddress, std::size_t> addresses_;
+    std::map<std::uint32_t, const Lun*> vhosts_; ///< the first entry of each
+    std::map<std::string, std::size_t> names_;
+};
 
 void warn_beyond_linux(const Lun& lun, std::vector<Remark>& warnings) {
     const auto warn = [&](const char* reason, const char* remedy) {
@@ -211,7 +232,7 @@ Expected<xenbus::VirtualAddress, Refusal> parse_vdev(std::string_view text) {
     if (text.empty())
         return refuse("VDEV is missing", vdev_form);
     if (text == "host")
-        return refuse("giving a whole host adapter is not supported by this version", vdev_form);
+        return refuse("a whole host adapter is no address of a unit", vdev_form);
     const auto fields = split(text, ':');
     if (fields.size() != parts.size())
         return refuse("VDEV has " + std::to_string(fields.size()) + " of 4 numbers", vdev_form);
@@ -238,7 +259,7 @@ ParsedList parse_vscsi(const std::vector<std::string>& entries) {
         warn_beyond_linux(*lun, result.warnings);
         result.luns.push_back(std::move(*lun));
     }
-    find_duplicates(result.luns, result.mistakes);
+    Duplicates(result.luns, result.mistakes).find();
     std::stable_sort(result.mistakes.begin(), result.mistakes.end(),
                      [](const Remark& a, const Remark& b) { return a.entry < b.entry; });
     return result;

@@ -1,11 +1,13 @@
-// The grammar of `vscsi = [ 'PDEV,VDEV[,OPTION...]', ... ]`: text in, logical units or refusals
-// out. Nothing but the text is looked at; host_check.hpp asks the file system.
+// The grammar of `vscsi = [ 'PDEV,VDEV[,BACKEND][,OPTION...]', ... ]`: text in, logical units or
+// refusals out. Nothing but the text is looked at; host_check.hpp asks the file system. The forms
+// of PDEV and the options are tables of common/config.
 //
 // All mistakes of all entries are gathered, so that a file is mended in one go; a list with any
 // mistake must not be used.
 // Thread: any. Errors: values, never exceptions.
 #pragma once
 
+#include "common/config/options.hpp"
 #include "common/config/pdev.hpp"
 #include "common/xenbus/nodes.hpp"
 
@@ -15,14 +17,14 @@
 
 namespace pvscsi::toolstack {
 
-/// One entry, understood.
-struct Lun {
+/// One entry, understood; served.hpp says whether this version serves all of it.
+struct Lun : config::EntryOptions {
     std::size_t entry = 0; ///< its number in the list, counted from 1
     config::Pdev pdev;
-    std::string pdev_text; ///< as written; what goes into `p-dev`
-    xenbus::VirtualAddress vdev;
-    bool read_only = false;
-    std::string name; ///< may be empty
+    std::string pdev_text;       ///< as written; what goes into `p-dev`
+    xenbus::VirtualAddress vdev; ///< of no meaning if VDEV was `host`
+    bool vdev_is_host = false;
+    std::string backend; ///< the domain that has the device, as written; empty: the one that serves
 };
 
 /// Something about one entry that an administrator should know.

@@ -1,48 +1,24 @@
 #include "common/config/pdev.hpp"
 
+#include "common/config/remote_pdev.hpp"
+#include "common/config/text.hpp"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <optional>
+#include <limits>
 
 namespace pvscsi::config {
 
 namespace {
 
-constexpr std::string_view known_forms = "/dev/NODE, file:PATH, iso:PATH, ram:SIZE or null:SIZE";
 constexpr std::string_view size_form = "a size such as 64M or 1G (K, M, G, T are powers of 1024)";
+constexpr std::string_view address_form = "h:c:t:l in decimal, such as 1:0:2:0";
+
+using Parsed = Expected<Pdev, Refusal>;
 
 tl::unexpected<Refusal> refuse(std::string reason, std::string_view remedy) {
     return unexpected(Refusal{std::move(reason), std::string(remedy)});
-}
-
-struct Scheme {
-    std::string_view prefix;
-    PdevKind kind;
-};
-constexpr std::array schemes{
-    Scheme{"file:", PdevKind::file},
-    Scheme{"iso:", PdevKind::iso},
-    Scheme{"ram:", PdevKind::ram},
-    Scheme{"null:", PdevKind::null},
-};
-
-/// Forms that xend, SUSE's xl and later versions know: refused as such, not as misspelt.
-bool is_hctl(std::string_view text) {
-    return std::count(text.begin(), text.end(), ':') == 3 &&
-           text.find_first_not_of("0123456789:") == std::string_view::npos;
-}
-
-std::optional<std::string_view> foreign_form(std::string_view text) {
-    if (is_hctl(text))
-        return "a physical address h:c:t:l";
-    if (text.starts_with("naa."))
-        return "a unit by its name (naa.)";
-    if (text.starts_with("iscsi:"))
-        return "an iSCSI unit";
-    if (text.starts_with("fc."))
-        return "a Fibre Channel unit";
-    return {};
 }
 
 bool has_control_character(std::string_view text) {
@@ -52,7 +28,7 @@ bool has_control_character(std::string_view text) {
     });
 }
 
-Expected<Pdev, Refusal> with_path(PdevKind kind, std::string_view path) {
+Parsed with_path(PdevKind kind, std::string_view path) {
     if (path.empty())
         return refuse("the path is missing", "an absolute path after the colon");
     if (path.front() != '/')
@@ -63,11 +39,36 @@ Expected<Pdev, Refusal> with_path(PdevKind kind, std::string_view path) {
     return Pdev{kind, std::string(path), 0};
 }
 
-Expected<Pdev, Refusal> with_size(PdevKind kind, std::string_view text) {
+Parsed with_size(PdevKind kind, std::string_view text) {
     const auto size = parse_size(text);
     if (!size)
         return unexpected(size.error());
     return Pdev{kind, {}, *size};
+}
+
+Parsed parse_address(std::string_view text) {
+    std::array<std::uint64_t, 4> numbers{};
+    for (std::size_t i = 0; i < numbers.size(); ++i) {
+        const auto colon = i == 3 ? text.size() : text.find(':');
+        if (colon == std::string_view::npos)
+            return refuse("the address has fewer than 4 numbers", address_form);
+        const bool lun = i == 3;
+        const auto number =
+            parse_decimal(text.substr(0, colon), lun ? std::numeric_limits<std::uint64_t>::max()
+                                                     : std::numeric_limits<std::uint32_t>::max());
+        if (!number)
+            return refuse(lun && text.find(':') != std::string_view::npos
+                              ? "the address has more than 4 numbers"
+                              : "a number of the address is missing or out of range",
+                          address_form);
+        numbers[i] = *number;
+        text.remove_prefix(std::min(colon + 1, text.size()));
+    }
+    Pdev pdev;
+    pdev.kind = PdevKind::address;
+    const auto narrow = [](std::uint64_t n) { return static_cast<std::uint32_t>(n); };
+    pdev.address = {narrow(numbers[0]), narrow(numbers[1]), narrow(numbers[2]), numbers[3]};
+    return pdev;
 }
 
 unsigned shift_of(char suffix) {
@@ -77,22 +78,108 @@ unsigned shift_of(char suffix) {
     return at == std::string_view::npos ? 0 : static_cast<unsigned>(10 * (at + 1));
 }
 
+/// What a row of the table is known by, and read with.
+struct Row {
+    PdevForm form;
+    bool (*claims)(std::string_view text);
+    Parsed (*parse)(std::string_view text);
+};
+
+template <PdevKind Kind>
+Parsed path_after_colon(std::string_view text) {
+    return with_path(Kind, text.substr(text.find(':') + 1));
+}
+template <PdevKind Kind>
+Parsed size_after_colon(std::string_view text) {
+    return with_size(Kind, text.substr(text.find(':') + 1));
+}
+
+constexpr std::array rows{
+    Row{{PdevKind::device, "/dev/NODE",
+         "a SCSI device (an sg, sd, st, nst, sr or sch node, or a link to one) is passed through; "
+         "another block device is an emulated disk",
+         "/dev/disk/by-id/wwn-0x5000c500a1b2c3d4", ""},
+        [](std::string_view text) { return text.starts_with("/dev/"); },
+        [](std::string_view text) { return with_path(PdevKind::device, text); }},
+    Row{{PdevKind::address, "h:c:t:l",
+         "the SCSI device at this address of the host, passed through", "1:0:2:0", ""},
+        [](std::string_view text) {
+            return !text.empty() &&
+                   text.find_first_not_of("0123456789:") == std::string_view::npos &&
+                   text.find(':') != std::string_view::npos;
+        },
+        parse_address},
+    Row{{PdevKind::wwn, "naa.<16hex>:<lun>",
+         "the SCSI device with this name in its VPD page 83h and this LUN, passed through",
+         "naa.5000c500a1b2c3d4:0", ""},
+        [](std::string_view text) { return text.starts_with("naa."); },
+        parse_wwn},
+    Row{{PdevKind::file, "file:PATH",
+         "an emulated disk on a file, or on a block device even if it is a SCSI one",
+         "file:/srv/images/a.img", ""},
+        [](std::string_view text) { return text.starts_with("file:"); },
+        path_after_colon<PdevKind::file>},
+    Row{{PdevKind::iso, "iso:PATH", "a CD/DVD drive with this image in it", "iso:/srv/a.iso", ""},
+        [](std::string_view text) { return text.starts_with("iso:"); },
+        path_after_colon<PdevKind::iso>},
+    Row{{PdevKind::ram, "ram:SIZE",
+         "a disk in the daemon's memory; its contents end with the daemon", "ram:64M", ""},
+        [](std::string_view text) { return text.starts_with("ram:"); },
+        size_after_colon<PdevKind::ram>},
+    Row{{PdevKind::null, "null:SIZE", "a disk that moves no data, for measuring", "null:1T", ""},
+        [](std::string_view text) { return text.starts_with("null:"); },
+        size_after_colon<PdevKind::null>},
+    Row{{PdevKind::iscsi, "iscsi://PORTAL/TARGET/LUN",
+         "a unit of an iSCSI target, without a node on this host",
+         "iscsi://10.0.0.1:3260/iqn.2003-01.org.example:disks/0", "an iSCSI unit"},
+        [](std::string_view text) { return text.starts_with("iscsi:"); },
+        parse_iscsi},
+    Row{{PdevKind::fc, "fc.<16hex>:<lun>",
+         "a unit behind the Fibre Channel target port with this name, through any host port",
+         "fc.500507680120a1b2:0", "a unit by its Fibre Channel target port"},
+        [](std::string_view text) { return text.starts_with("fc."); },
+        parse_fc},
+};
+
+constexpr auto forms = [] {
+    std::array<PdevForm, rows.size()> result{};
+    for (std::size_t i = 0; i < rows.size(); ++i)
+        result[i] = rows[i].form;
+    return result;
+}();
+
+std::string known_forms() {
+    std::string text;
+    for (const PdevForm& form : forms)
+        text += (text.empty()             ? ""
+                 : &form == &forms.back() ? " or "
+                                          : ", ") +
+                std::string(form.form);
+    return text;
+}
+
 } // namespace
 
 std::string_view to_string(PdevKind kind) noexcept {
-    switch (kind) {
-    case PdevKind::device:
-        return "device";
-    case PdevKind::file:
-        return "file";
-    case PdevKind::iso:
-        return "iso";
-    case PdevKind::ram:
-        return "ram";
-    case PdevKind::null:
-        return "null";
-    }
-    return "unknown";
+    constexpr std::array<std::string_view, 9> names{"device", "address", "wwn",   "file", "iso",
+                                                    "ram",    "null",    "iscsi", "fc"};
+    return names[static_cast<std::size_t>(kind)];
+}
+
+std::string to_string(const ScsiAddress& address) {
+    return std::to_string(address.host) + ":" + std::to_string(address.channel) + ":" +
+           std::to_string(address.target) + ":" + std::to_string(address.lun);
+}
+
+std::span<const PdevForm> pdev_forms() noexcept {
+    return forms;
+}
+
+std::string_view unserved(PdevKind kind) noexcept {
+    for (const PdevForm& form : forms)
+        if (form.kind == kind)
+            return form.unserved;
+    return {};
 }
 
 Expected<std::uint64_t, Refusal> parse_size(std::string_view text) {
@@ -120,24 +207,55 @@ Expected<std::uint64_t, Refusal> parse_size(std::string_view text) {
 
 Expected<Pdev, Refusal> parse_pdev(std::string_view text) {
     if (text.empty())
-        return refuse("PDEV is missing", known_forms);
+        return refuse("PDEV is missing", known_forms());
     if (has_control_character(text))
         return refuse("PDEV holds a control character", "printable characters only");
-    if (text.starts_with("/dev/"))
-        return with_path(PdevKind::device, text);
-    for (const Scheme& scheme : schemes) {
-        if (!text.starts_with(scheme.prefix))
-            continue;
-        text.remove_prefix(scheme.prefix.size());
-        const bool sized = scheme.kind == PdevKind::ram || scheme.kind == PdevKind::null;
-        return sized ? with_size(scheme.kind, text) : with_path(scheme.kind, text);
-    }
-    if (const auto form = foreign_form(text))
-        return refuse(std::string(*form) + " is not supported by this version", known_forms);
+    for (const Row& row : rows)
+        if (row.claims(text))
+            return row.parse(text);
     if (text.front() == '/')
         return refuse("a path outside /dev needs to say what it is",
                       "file:PATH for a disk, iso:PATH for a CD/DVD drive");
-    return refuse("PDEV has no form that is known", known_forms);
+    return refuse("PDEV has no form that is known", known_forms());
+}
+
+bool is_unstable(const Pdev& pdev) noexcept {
+    if (pdev.kind == PdevKind::address)
+        return true;
+    if (pdev.kind != PdevKind::device)
+        return false;
+    // Nodes that the kernel numbers in the order in which it meets the devices; links below
+    // /dev/disk, /dev/tape and the like are made from what the device says of itself.
+    constexpr std::array<std::string_view, 8> prefixes{"sg", "sd",  "st",  "nst",
+                                                       "sr", "scd", "sch", "bsg/"};
+    const auto node = std::string_view(pdev.path).substr(std::string_view("/dev/").size());
+    return std::any_of(prefixes.begin(), prefixes.end(), [&](std::string_view prefix) {
+        if (!node.starts_with(prefix))
+            return false;
+        const auto rest = node.substr(prefix.size());
+        return !rest.empty() && rest.find('/') == std::string_view::npos &&
+               (prefix == "sd" ? is_letter(rest.front()) : is_digit(rest.front()));
+    });
+}
+
+std::string backing_key(const Pdev& pdev) {
+    switch (pdev.kind) {
+    case PdevKind::device:
+    case PdevKind::file:
+    case PdevKind::iso:
+        return pdev.path;
+    case PdevKind::address:
+        return to_string(pdev.address);
+    case PdevKind::wwn:
+    case PdevKind::fc:
+        return pdev.name + ":" + std::to_string(pdev.address.lun);
+    case PdevKind::iscsi:
+        return pdev.portal + "/" + pdev.name + "/" + std::to_string(pdev.address.lun);
+    case PdevKind::ram:
+    case PdevKind::null:
+        break;
+    }
+    return {};
 }
 
 } // namespace pvscsi::config

@@ -84,6 +84,7 @@ const std::vector<Key>& keys() {
         {"daemon", "max-spin-us", number(&Settings::max_spin_us, 0, 100'000)},
         {"daemon", "max-segments", number(&Settings::max_segments, 26, 13'312)},
         {"daemon", "state-dir", absolute_path(&Settings::state_dir)},
+        {"daemon", "record-dir", absolute_path(&Settings::record_dir)},
         {"daemon", "log-level",
          one_of(&Settings::log_level, {"debug", "info", "warning", "error"})},
         {"allow", "devices", absolute_paths(&Settings::devices)},

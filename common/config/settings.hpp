@@ -1,6 +1,7 @@
 // What belongs to the host and not to one domain: `/etc/pvscsi/pvscsid.toml`.
 //
-//   [daemon]   threads, wait, max-spin-us, max-segments, state-dir, log-level
+//   [daemon]   threads, wait, max-spin-us, max-segments, state-dir, record-dir,
+//              log-level
 //   [allow]    devices, folders: what an entry of a domain may name; without it, everything
 //   [domains]  files: xl files whose domains get their units without being asked
 //
@@ -23,12 +24,13 @@ using SettingsMistakes = std::vector<std::string>;
 
 struct Settings {
     // [daemon]; nothing: the program's own default.
-    std::optional<unsigned> threads;      ///< 1 to 256 data threads
-    std::optional<std::string> wait;      ///< "event", "adaptive", "poll"
-    std::optional<unsigned> max_spin_us;  ///< 0 to 100000 microseconds
-    std::optional<unsigned> max_segments; ///< 26 to 13312, of 4 KiB each
-    std::optional<std::string> state_dir; ///< absolute
-    std::optional<std::string> log_level; ///< "debug", "info", "warning", "error"
+    std::optional<unsigned> threads;       ///< 1 to 256 data threads
+    std::optional<std::string> wait;       ///< "event", "adaptive", "poll"
+    std::optional<unsigned> max_spin_us;   ///< 0 to 100000 microseconds
+    std::optional<unsigned> max_segments;  ///< 26 to 13312, of 4 KiB each
+    std::optional<std::string> state_dir;  ///< absolute
+    std::optional<std::string> record_dir; ///< absolute
+    std::optional<std::string> log_level;  ///< "debug", "info", "warning", "error"
 
     // [allow]; absolute, shell patterns (glob(7)).
     std::optional<std::vector<std::string>> devices; ///< of `/dev/...` entries

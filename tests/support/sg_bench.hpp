@@ -59,8 +59,9 @@ struct SgBench {
     SgBench& operator=(const SgBench&) = delete;
 
     void attach(std::shared_ptr<backend::SgDevice> device, bool read_only,
-                backend::SgPatience patience) {
-        target = std::make_unique<backend::SgTarget>(std::move(device), read_only, patience);
+                backend::SgPatience patience, std::chrono::seconds longest = {}) {
+        target =
+            std::make_unique<backend::SgTarget>(std::move(device), read_only, patience, longest);
         target->on_failure = [this](const std::string& reason) { failures.push_back(reason); };
         target->attach(context);
     }

@@ -100,6 +100,7 @@ class VhostBed {
                                              *store_of_daemon,
                                              {64, true},
                                              host.directory().string(),
+                                             host.directory().string() + "/units",
                                              &settings});
         registry =
             std::make_unique<backend::Registry>(*around, workers, [this] { store_lost = true; });

@@ -28,6 +28,7 @@ TEST_CASE("every key is taken") {
         max-spin-us = 0
         max-segments = 26
         state-dir = "/run/x"
+        record-dir = "/var/lib/x"
         log-level = "debug"
         [allow]
         devices = [ "/dev/disk/by-id/*" ]
@@ -42,6 +43,7 @@ TEST_CASE("every key is taken") {
     CHECK(settings->max_spin_us == 0u);
     CHECK(settings->max_segments == 26u);
     CHECK(settings->state_dir == "/run/x");
+    CHECK(settings->record_dir == "/var/lib/x");
     CHECK(settings->log_level == "debug");
     CHECK(settings->devices == std::vector<std::string>{"/dev/disk/by-id/*"});
     CHECK(settings->folders->size() == 2);

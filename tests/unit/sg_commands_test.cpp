@@ -39,6 +39,16 @@ TEST_CASE("a command reaches the driver as the guest gave it") {
     CHECK(unit.file().running.at(3).header.timeout == 7'000);
 }
 
+TEST_CASE("no command has more time than the entry allows") {
+    SgUnit unit(false, 0, {}, std::chrono::seconds(30));
+    REQUIRE(unit.read(0) == Step::pending); // 60 s by itself
+    CHECK(unit.file().running.at(0).header.timeout == 30'000);
+    REQUIRE(unit.read(1, 512, 31) == Step::pending); // the guest's
+    CHECK(unit.file().running.at(1).header.timeout == 30'000);
+    REQUIRE(unit.read(2, 512, 7) == Step::pending);
+    CHECK(unit.file().running.at(2).header.timeout == 7'000);
+}
+
 TEST_CASE("data, residual and status come back") {
     SgUnit unit;
     REQUIRE(unit.read(0) == Step::pending);

@@ -5,7 +5,8 @@
 namespace pvscsi::backend {
 
 std::unique_ptr<Target> open_sg_target(const std::string& node, const LunConfig& config) {
-    return std::make_unique<SgTarget>(open_sg_device(node), config.read_only);
+    return std::make_unique<SgTarget>(open_sg_device(node), config.read_only, SgPatience{},
+                                      std::chrono::seconds(config.timeout));
 }
 
 } // namespace pvscsi::backend

@@ -39,8 +39,7 @@ int sg_direction(const Request& request) noexcept {
 
 /// `operation` as the driver takes it; the header points into the operation and the request.
 ::sg_io_hdr header_for(const Request& request, SgOperation& operation,
-                       std::uint8_t device_type) noexcept {
-    const auto timeout = command_timeout(device_type, request.cdb(), request.command.timeout());
+                       std::chrono::seconds timeout) noexcept {
     ::sg_io_hdr header{};
     header.interface_id = 'S';
     header.dxfer_direction = sg_direction(request);
@@ -59,8 +58,9 @@ int sg_direction(const Request& request) noexcept {
 
 } // namespace
 
-SgTarget::SgTarget(std::shared_ptr<SgDevice> device, bool read_only, SgPatience patience)
-    : device_(std::move(device)), read_only_(read_only), patience_(patience),
+SgTarget::SgTarget(std::shared_ptr<SgDevice> device, bool read_only, SgPatience patience,
+                   std::chrono::seconds longest)
+    : device_(std::move(device)), read_only_(read_only), patience_(patience), longest_(longest),
       log_("sg node=" + device_->node()), file_(device_->open()) {
     retired_.reserve(max_retired);
 }
@@ -133,7 +133,10 @@ Step SgTarget::submit(Request& request, SgOperation& operation) noexcept {
         return answer(request, host_outcome(HostCode::no_connect));
     }
     operations_.rename(operation);
-    const auto header = header_for(request, operation, device_->type());
+    auto timeout = command_timeout(device_->type(), request.cdb(), request.command.timeout());
+    if (longest_.count() != 0)
+        timeout = std::min(timeout, longest_);
+    const auto header = header_for(request, operation, timeout);
     const int error = channel_->submit(header);
     if (error != 0) {
         operations_.ended(operation);

@@ -27,8 +27,10 @@ namespace pvscsi::backend {
 
 class SgTarget final : public Target, private SgChannelOwner, private SgResetOwner {
   public:
-    /// Opens the device. Throws std::system_error.
-    SgTarget(std::shared_ptr<SgDevice> device, bool read_only, SgPatience patience = {});
+    /// Opens the device. `longest` bounds what a command may take there; zero: no bound but its
+    /// own timeout. Throws std::system_error.
+    SgTarget(std::shared_ptr<SgDevice> device, bool read_only, SgPatience patience = {},
+             std::chrono::seconds longest = {});
     ~SgTarget() override;
 
     [[nodiscard]] bool busy_elsewhere() noexcept override { return device_->busy(); }
@@ -63,6 +65,7 @@ class SgTarget final : public Target, private SgChannelOwner, private SgResetOwn
     std::shared_ptr<SgDevice> device_;
     const bool read_only_;
     const SgPatience patience_;
+    const std::chrono::seconds longest_;
     log::PeerLog log_;
     std::unique_ptr<SgFile> file_;  ///< until attach()
     std::unique_ptr<SgFile> fresh_; ///< for after the reset that is under way

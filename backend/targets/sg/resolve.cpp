@@ -1,0 +1,97 @@
+// Sources: Linux, drivers/scsi/scsi_sysfs.c: the folders of /sys/bus/scsi/devices are named h:c:t:l
+// and have the attribute `wwid` (scsi_vpd_lun_id() of scsi_lib.c: VPD page 83h, association with
+// the logical unit, the best designator there is).
+#include "backend/targets/sg/resolve.hpp"
+
+#include <algorithm>
+#include <fstream>
+#include <vector>
+
+namespace pvscsi::backend {
+
+namespace fs = std::filesystem;
+using config::Pdev;
+using config::PdevKind;
+using config::Refusal;
+
+namespace {
+
+std::string first_line(const fs::path& file) {
+    std::string line;
+    std::getline(std::ifstream(file) >> std::ws, line);
+    while (!line.empty() && line.back() == ' ')
+        line.pop_back();
+    return line;
+}
+
+/// Empty if the unit has none: the sg driver is not there.
+std::string sg_node_of(const fs::path& device) {
+    std::error_code error;
+    const fs::directory_iterator first(device / "scsi_generic", error);
+    if (error || first == fs::directory_iterator())
+        return {};
+    return "/dev/" + first->path().filename().string();
+}
+
+Refusal no_sg_node() {
+    return {"the unit has no sg node", "the sg driver: modprobe sg"};
+}
+
+Expected<std::string, Refusal> at_address(const Pdev& pdev, const fs::path& devices) {
+    const fs::path device = devices / to_string(pdev.address);
+    std::error_code error;
+    if (!fs::exists(device, error))
+        return unexpected(
+            Refusal{"there is no SCSI device at this address", "an address that lsscsi shows"});
+    auto node = sg_node_of(device);
+    if (node.empty())
+        return unexpected(no_sg_node());
+    return node;
+}
+
+Expected<std::string, Refusal> by_name(const Pdev& pdev, const fs::path& devices) {
+    std::vector<std::string> nodes;
+    std::error_code error;
+    for (fs::directory_iterator at(devices, error), end; !error && at != end; at.increment(error)) {
+        const std::string address = at->path().filename().string();
+        if (address.ends_with(":" + std::to_string(pdev.address.lun)) &&
+            first_line(at->path() / "wwid") == pdev.name)
+            nodes.push_back(sg_node_of(at->path()));
+    }
+    std::sort(nodes.begin(), nodes.end());
+    if (nodes.empty())
+        return unexpected(Refusal{
+            "no SCSI device here has this name and LUN",
+            "a name that /sys/bus/scsi/devices/*/wwid has; what SUSE's xl meant by it, a LUN of "
+            "LIO's target xen-pvscsi, is named by its backing: /dev/NODE or file:PATH"});
+    if (nodes.size() > 1) {
+        std::string list;
+        for (const std::string& node : nodes)
+            list += (list.empty() ? "" : ", ") + node;
+        return unexpected(Refusal{"several paths lead to this unit: " + list,
+                                  "one of them, as /dev/disk/by-path/..."});
+    }
+    if (nodes.front().empty())
+        return unexpected(no_sg_node());
+    return nodes.front();
+}
+
+} // namespace
+
+Expected<std::string, Refusal> resolve_unit(const Pdev& pdev, const fs::path& sysfs) {
+    const fs::path devices = sysfs / "bus" / "scsi" / "devices";
+    return pdev.kind == PdevKind::address ? at_address(pdev, devices) : by_name(pdev, devices);
+}
+
+Expected<std::string, Refusal> path_of(const Pdev& pdev, const fs::path& sysfs) {
+    if (pdev.kind == PdevKind::address || pdev.kind == PdevKind::wwn)
+        return resolve_unit(pdev, sysfs);
+    return pdev.path;
+}
+
+std::string unit_name(const std::string& node, const fs::path& sysfs) {
+    return first_line(sysfs / "class" / "scsi_generic" / fs::path(node).filename() / "device" /
+                      "wwid");
+}
+
+} // namespace pvscsi::backend

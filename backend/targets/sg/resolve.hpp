@@ -1,0 +1,27 @@
+// Units that an entry names by their address or by their own name, found in sysfs; and the name
+// that a unit has of its own.
+//
+// Thread: control, or a program's; asks sysfs, never the device.
+#pragma once
+
+#include "common/config/pdev.hpp"
+
+#include <filesystem>
+
+namespace pvscsi::backend {
+
+/// The sg node of `h:c:t:l` or `naa.<16hex>:<lun>`. Refused: no such unit, or several paths to one.
+[[nodiscard]] Expected<std::string, config::Refusal>
+resolve_unit(const config::Pdev& pdev, const std::filesystem::path& sysfs = "/sys");
+
+/// What leads to the backing: the path of a device or file, the node that the unit has now.
+/// Empty if it needs none (ram:, null:).
+[[nodiscard]] Expected<std::string, config::Refusal>
+path_of(const config::Pdev& pdev, const std::filesystem::path& sysfs = "/sys");
+
+/// The designator of the logical unit in VPD page 83h, as the kernel read it when it found the
+/// device ("naa.5000c500a1b2c3d4"); empty if the device has none. `node` is an sg node.
+[[nodiscard]] std::string unit_name(const std::string& node,
+                                    const std::filesystem::path& sysfs = "/sys");
+
+} // namespace pvscsi::backend

@@ -1,0 +1,135 @@
+#include "common/config/entry_help.hpp"
+
+#include "common/config/options.hpp"
+
+#include <algorithm>
+
+namespace pvscsi::config {
+
+namespace {
+
+constexpr std::size_t columns = 80;
+constexpr std::size_t indent = 4;
+constexpr std::size_t text_column = 22;
+
+constexpr std::string_view vdev_text =
+    "what the guest sees: vhost (to 4294967295), channel, target, "
+    "LUN (to 65535)";
+constexpr std::string_view host_text = "the whole host adapter of the device, with all its units";
+constexpr std::string_view backend_text =
+    "the domain that has the device, by name or number; none: the one that serves";
+
+/// A term and what it means, in two columns.
+void add_row(std::string& to, std::string_view term, std::string_view text) {
+    std::string line = std::string(indent, ' ').append(term);
+    if (line.size() + 1 > text_column) {
+        to += line + "\n";
+        line.clear();
+    }
+    line.resize(text_column, ' ');
+    bool fresh = true;
+    while (!text.empty()) {
+        const auto end = std::min(text.find(' '), text.size());
+        if (!fresh && line.size() + 1 + end > columns) {
+            to += line + "\n";
+            line.assign(text_column, ' ');
+            fresh = true;
+        }
+        line.append(fresh ? "" : " ").append(text.substr(0, end));
+        fresh = false;
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+    to += line + "\n";
+}
+
+std::string not_served(std::string_view unserved) {
+    return unserved.empty() ? "" : "; this version does not serve " + std::string(unserved);
+}
+
+std::string term_of(const OptionForm& form) {
+    return std::string(form.name) + (form.value.empty() ? "" : "=") + std::string(form.value);
+}
+
+std::string text_of(const PdevForm& form) {
+    return std::string(form.meaning) + not_served(form.unserved);
+}
+
+std::string text_of(const OptionForm& form) {
+    std::string text(form.meaning);
+    if (!form.range.empty())
+        text += "; " + std::string(form.range);
+    return text + "; default: " + std::string(form.fallback) + not_served(form.unserved);
+}
+
+/// Text as man(7) takes it: a backslash, and a point or quote at a line's beginning, mean more.
+std::string man_text(std::string_view text) {
+    std::string result;
+    for (const char c : text) {
+        if ((c == '.' || c == '\'') && (result.empty() || result.back() == '\n'))
+            result += "\\&";
+        result += c == '\\' ? "\\e" : c == '-' ? "\\-" : std::string(1, c);
+    }
+    return result;
+}
+
+void add_man_row(std::string& to, std::string_view term, std::string_view text,
+                 std::string_view example) {
+    to += ".TP\n.B " + man_text(term) + "\n" + man_text(text) + ".\n";
+    if (!example.empty())
+        to += "Example:\n.I " + man_text(example) + "\n";
+}
+
+} // namespace
+
+std::string entry_help() {
+    std::string text = "An entry is PDEV,VDEV[,BACKEND][,OPTION...]:\n  PDEV\n";
+    for (const PdevForm& form : pdev_forms())
+        add_row(text, form.form, text_of(form));
+    add_row(text, "SIZE", "in bytes, or with K, M, G or T, powers of 1024");
+    text += "  VDEV\n";
+    add_row(text, "h:c:t:l", vdev_text);
+    add_row(text, "host", std::string(host_text) + not_served("it"));
+    text += "  BACKEND\n";
+    add_row(text, "DOMAIN", std::string(backend_text) + not_served("units of another one"));
+    text += "  OPTION\n";
+    for (const OptionForm& form : option_forms())
+        add_row(text, term_of(form), text_of(form));
+    text.pop_back();
+    return text;
+}
+
+std::string entry_manual(const std::string& version) {
+    std::string text = ".TH VSCSI\\-CONFIG 5 \"\" \"pvscsi " + version + "\"\n";
+    text += R"(.SH NAME
+vscsi\-config \- SCSI units of a Xen guest, in its xl file
+.SH SYNOPSIS
+.B vscsi = [ \(aqPDEV,VDEV[,BACKEND][,OPTION...]\(aq, ... ]
+.SH DESCRIPTION
+Each entry of the list gives the guest one SCSI unit. Blanks around the fields do not matter. A list
+with any mistake is not used at all;
+.B pvscsictl check \-\-syntax
+tells all of them.
+.SH PDEV
+What serves the unit.
+)";
+    for (const PdevForm& form : pdev_forms())
+        add_man_row(text, form.form, text_of(form), form.example);
+    text += R"(.PP
+SIZE is in bytes, or with K, M, G or T, powers of 1024; a multiple of 512.
+.PP
+Names that the kernel gives anew with each boot, such as /dev/sdb, /dev/sg3 or 1:0:2:0, are
+remembered with the name that the unit has of its own (VPD page 83h). When they lead to another unit
+later, that one is not given to the guest.
+.SH VDEV
+)";
+    add_man_row(text, "h:c:t:l", vdev_text, "0:0:1:0");
+    add_man_row(text, "host", std::string(host_text) + not_served("it"), "");
+    text += ".SH BACKEND\nA third field that is no option: " + man_text(backend_text) + ".\n";
+    text += "This version serves units of its own domain only.\n.SH OPTIONS\n";
+    for (const OptionForm& form : option_forms())
+        add_man_row(text, term_of(form), text_of(form), form.value.empty() ? "" : form.example);
+    text += ".SH SEE ALSO\n.BR xl.cfg (5),\n.BR pvscsictl (8)\n";
+    return text;
+}
+
+} // namespace pvscsi::config

@@ -1,0 +1,12 @@
+# queue-depth= reaches the data path: what is too much for the unit is answered TASK SET FULL, one
+# command at a time always works, and a unit beside it is not concerned.
+disk a.img 64M
+shallow=$DISK
+disk b.img 64M
+host
+guest demo "file:$shallow,0:0:0:0,queue-depth=1" "file:$DISK,0:0:0:1"
+says 'records out' as demo sg_dd if="$(node 0)" of=/dev/null bs=512 bpt=128 count=100000
+says 'records out' as demo sgp_dd if="$(node 1)" of=/dev/null bs=512 bpt=128 count=100000 thr=8
+status_of as demo sgp_dd if="$(node 0)" of=/dev/null bs=512 bpt=128 count=100000 thr=8
+grep -aqi 'task set full' <<<"$OUTPUT" || fail "eight at a time were taken"
+says 'records out' as demo sg_dd if="$(node 0)" of=/dev/null bs=512 bpt=128 count=1000
