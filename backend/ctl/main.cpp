@@ -1,10 +1,12 @@
 // pvscsictl: brings SCSI LUNs to guests. A verb a subcommand; what they do is in verbs.hpp.
 #include "backend/ctl/verbs.hpp"
+#include "common/config/entry_help.hpp"
 
 #include <CLI/CLI.hpp>
 
 #include <cmath>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <cstdio>
 
@@ -12,18 +14,6 @@ namespace {
 
 using namespace pvscsi;
 using namespace pvscsi::ctl;
-
-constexpr const char* entry_help =
-    "An entry is PDEV,VDEV[,OPTION...]:\n"
-    "  PDEV     /dev/NODE   a SCSI device (passed through) or another block device (as a disk)\n"
-    "           file:PATH   a disk image, or a block device, as a disk\n"
-    "           iso:PATH    an ISO image as a CD/DVD drive\n"
-    "           ram:SIZE    a disk in the daemon's memory, gone with the daemon\n"
-    "           null:SIZE   a disk that moves no data, for measuring\n"
-    "           SIZE is in bytes, or with K, M, G or T: ram:64M\n"
-    "  VDEV     h:c:t:l, what the guest sees: vhost, channel, target, LUN\n"
-    "  OPTION   ro          the guest may only read\n"
-    "           name=NAME   a name for lists: letters, digits, '.', '_', '-'";
 
 constexpr const char* exit_help =
     "Exit status: 0 done; 1 failed, what was begun is undone; 2 wrong command line; 3 wrong\n"
@@ -39,9 +29,21 @@ struct Arguments {
     std::string what; ///< file, entry or VDEV
     bool force = false;
     bool json = false;
+    bool syntax = false;
 };
 
 using Verb = std::function<std::string(Context&, const Arguments&)>;
+
+std::string tell(const CheckResult& result, const std::function<void(const std::string&)>& warn,
+                 ExitCode& status) {
+    for (const std::string& warning : result.warnings)
+        warn(warning);
+    if (!result.problems.empty()) {
+        status = ExitCode::failed;
+        return fmt::format("{}", fmt::join(result.problems, "\n"));
+    }
+    return fmt::format("{} entr{} right", result.entries, result.entries == 1 ? "y is" : "ies are");
+}
 
 /// The command line, and the verb that it chose.
 class CommandLine {
@@ -60,6 +62,7 @@ class CommandLine {
         add_attach();
         add_detach();
         add_list();
+        add_check();
     }
 
     CLI::App& app() noexcept { return app_; }
@@ -90,7 +93,7 @@ class CommandLine {
         command.add_option("FILE", arguments_.what, "xl configuration file")->required();
         add_waiting(command, "how long to wait for the daemon to look at the LUNs");
         command.add_flag("--no-wait", arguments_.no_wait, "do not wait for the daemon");
-        command.footer(std::string("In FILE: vscsi = [ 'ENTRY', ... ]. ") + entry_help +
+        command.footer(std::string("In FILE: vscsi = [ 'ENTRY', ... ]. ") + config::entry_help() +
                        "\nIf anything is wrong with any entry, nothing is changed.");
     }
 
@@ -113,7 +116,7 @@ class CommandLine {
         add_waiting(command, "how long to wait for the guest to take it up");
         command.add_flag("--no-wait", arguments_.no_wait,
                          "write the nodes and return; a failure is seen in the list only");
-        command.footer(entry_help);
+        command.footer(config::entry_help());
     }
 
     void add_detach() {
@@ -141,6 +144,25 @@ class CommandLine {
         command.add_option("DOMAIN", arguments_.domain, "name or number of the domain");
         command.add_flag("--json", arguments_.json,
                          "an array of objects, as list.schema.json describes them");
+    }
+
+    void add_check() {
+        CLI::App& command =
+            add("check", "Look at an xl file or an entry, change nothing",
+                [](Context& context, const Arguments& given) {
+                    return tell(check(context, given.what), context.warn, context.status);
+                });
+        command
+            .add_option("FILE|ENTRY", arguments_.what,
+                        "xl configuration file, or "
+                        "PDEV,VDEV[,OPTION...]")
+            ->required();
+        command.add_flag("--syntax", arguments_.syntax,
+                         "the text alone: needs neither a host nor the devices");
+        command.footer("A line for each problem on standard output: file, entry, text, reason and "
+                       "what was expected.\nExit status: 0 there is none, 1 there is, 2 and 6 as "
+                       "always.\n" +
+                       config::entry_help());
     }
 
     CLI::App app_{"Brings SCSI LUNs to guests.", "pvscsictl"};
@@ -174,18 +196,34 @@ Host open_host(const std::string& option) {
     }
 }
 
+void say(std::string text) {
+    if (!text.empty() && text.back() != '\n')
+        text += '\n';
+    if (std::fputs(text.c_str(), stdout) == EOF || std::fflush(stdout) != 0)
+        throw std::system_error(errno, std::generic_category(), "writing to standard output");
+}
+
+void warn(const std::string& text) {
+    complain("warning: ", text);
+}
+
+ExitCode run_check_of_syntax(const std::string& what) {
+    const CheckResult result = check_syntax(what);
+    ExitCode status = ExitCode::done;
+    say(tell(result, warn, status));
+    return status;
+}
+
 ExitCode run(const CommandLine& line) {
     const Arguments& arguments = line.arguments();
+    if (arguments.syntax)
+        return run_check_of_syntax(arguments.what);
     const Host host = open_host(arguments.host);
     Context context{*host.store, *host.domains, host.hypervisor->self()};
     const std::chrono::duration<double> timeout{arguments.no_wait ? 0.0 : arguments.timeout};
     context.patience = std::chrono::ceil<std::chrono::milliseconds>(timeout);
-    context.warn = [](const std::string& text) { complain("warning: ", text); };
-    std::string said = line.verb()(context, arguments);
-    if (!said.empty() && said.back() != '\n')
-        said += '\n';
-    if (std::fputs(said.c_str(), stdout) == EOF || std::fflush(stdout) != 0)
-        throw std::system_error(errno, std::generic_category(), "writing to standard output");
+    context.warn = warn;
+    say(line.verb()(context, arguments));
     return context.status;
 }
 
@@ -200,8 +238,8 @@ int main(int argc, char** argv) {
             return line.app().exit(error) == 0 ? 0 : static_cast<int>(ExitCode::usage);
         }
         if (!line.verb())
-            throw Failure(ExitCode::usage, "a verb is needed: create, destroy, attach, detach or "
-                                           "list; see pvscsictl --help");
+            throw Failure(ExitCode::usage, "a verb is needed: create, destroy, attach, detach, "
+                                           "list or check; see pvscsictl --help");
         return static_cast<int>(run(line));
     } catch (const Failure& failure) {
         complain("", failure.what());

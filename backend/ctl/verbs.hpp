@@ -41,6 +41,17 @@ std::string attach(Context& context, const std::string& domain, const std::strin
 std::string detach(Context& context, const std::string& domain, const std::string& vdev,
                    bool force);
 
+/// What is wrong with an xl file, or with one entry, a line each.
+struct CheckResult {
+    std::vector<std::string> problems;
+    std::vector<std::string> warnings;
+    std::size_t entries = 0; ///< that were understood
+};
+/// The text alone; needs no host.
+CheckResult check_syntax(const std::string& file_or_entry);
+/// As `create` or `attach` would look at it: what it names is there, usable, served and free.
+CheckResult check(Context& context, const std::string& file_or_entry);
+
 struct ListOptions {
     std::optional<std::string> domain; ///< all, if there is none
     bool json = false;

@@ -50,6 +50,14 @@ if [ ! -e /dev/xen ]; then
         env -u PVSCSI_HOST pvscsictl list
 fi
 check dead-host says 6 "cannot connect to $PWD/hypervisor" pvscsictl --host "$PWD" list
+check check-entry says 0 '1 entry is right' \
+    env -u PVSCSI_HOST pvscsictl check --syntax file:/none.img,0:0:0:0,ro
+check check-wrong-entry says 1 "entry 1: '0:0:0': VDEV has 3 of 4 numbers" \
+    env -u PVSCSI_HOST pvscsictl check --syntax ram:1M,0:0:0
+check check-later-entry says 0 "'host': giving a whole host adapter is not served" \
+    env -u PVSCSI_HOST pvscsictl check --syntax 1:0:2:0,host
+check check-no-file says 1 'none.cfg: No such file' pvscsictl check --syntax "$PWD/none.cfg"
+check check-endless-file says 1 '/dev/zero: not a regular file' pvscsictl check --syntax /dev/zero
 check no-verb says 2 'a verb is needed: create' pvscsictl
 check wrong-verb says 2 'crate' pvscsictl crate x
 check wrong-option says 2 '--forc' pvscsictl detach a 0:0:0:0 --forc
@@ -65,7 +73,7 @@ truncate -s 16M "$BED_DIR/other.img"
 bad=$BED_DIR/bad.cfg
 cat >"$bad" <<CFG
 name = "bad"
-vscsi = [ 'file:$BED_DIR/none.img,0:0:0:0', 'ram:1000,0:0:0:0,rw', 'naa.600140512345678a:0,0:0:2:0' ]
+vscsi = [ 'file:$BED_DIR/none.img,0:0:0:0', 'ram:1000,0:0:0:0,rw', 'iscsi://h/iqn.x/0,0:0:2:0' ]
 CFG
 check bad-file says 3 'nothing was changed' pvscsictl create "$bad"
 check bad-file-missing-backing \
@@ -73,10 +81,19 @@ check bad-file-missing-backing \
     pvscsictl create "$bad"
 check bad-file-size says 3 "entry 2: 'ram:1000': the size is not a multiple of 512" \
     pvscsictl create "$bad"
-check bad-file-option says 3 "entry 2: 'rw': there is no option for writing" pvscsictl create "$bad"
+check bad-file-option says 3 "entry 2: 'rw': this option is not known; expected nothing: without 'ro'" pvscsictl create "$bad"
 check bad-file-later-form \
-    says 3 "entry 3: 'naa.600140512345678a:0': a unit by its name (naa.) is not supported" \
+    says 3 "entry 3: 'iscsi://h/iqn.x/0': an iSCSI unit is not served by this version" \
     pvscsictl create "$bad"
+check check-bad-file says 1 "bad.cfg: vscsi: entry 2: 'ram:1000': the size" pvscsictl check "$bad"
+check check-bad-syntax says 1 "bad.cfg: vscsi: entry 2: 'rw': this option" \
+    pvscsictl check --syntax "$bad"
+check check-backing says 1 "entry 1: 'file:$BED_DIR/none.img': there is no such file" \
+    pvscsictl check "file:$BED_DIR/none.img,0:0:0:0"
+check attach-later-form says 3 "'policy': a policy of commands is not served by this version" \
+    pvscsictl attach none ram:1M,0:0:0:0,policy=x
+check attach-other-backend says 3 "'storage': the third field, as it is no option, names the domain" \
+    pvscsictl attach none ram:1M,0:0:0:0,storage
 check bad-file-changed-nothing says 4 "there is no domain 'bad'" pvscsictl list bad
 check no-file says 3 'No such file' pvscsictl create "$BED_DIR/none.cfg"
 
@@ -86,6 +103,12 @@ vscsi = [ 'file:$BED_DIR/disk.img,0:0:0:0', 'ram:1M,0:0:1:0' ]
 CFG
 check create says 0 "'demo' created with 2 LUNs" pvscsictl create "$BED_DIR/demo.cfg"
 check create-twice says 1 "domain 'demo' runs already" pvscsictl create "$BED_DIR/demo.cfg"
+check check-good-file says 1 "uses it as 0:0:0:0" pvscsictl check "$BED_DIR/demo.cfg"
+check check-good-text says 0 '2 entries are right' pvscsictl check --syntax "$BED_DIR/demo.cfg"
+check attach-options says 0 'attached' \
+    pvscsictl attach demo null:1G,0:0:9:0,Domain-0,queue-depth=3,name=q
+queue_depth() { xenstore-read "$(xenstore-ls -f /local/domain/0/backend/vscsi | sed -n 's/ = .*//; /queue-depth$/p')"; }
+check attach-options-are-written [ "$(queue_depth)" = 3 ]
 check in-use says 3 'uses it as 0:0:0:0' pvscsictl attach demo "file:$BED_DIR/disk.img,0:0:3:0"
 check taken says 1 '0:0:1:0 is taken by ram:1M' pvscsictl attach demo ram:2M,0:0:1:0
 

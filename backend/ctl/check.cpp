@@ -1,0 +1,74 @@
+#include "backend/ctl/common.hpp"
+#include "backend/toolstack/host_check.hpp"
+#include "backend/toolstack/served.hpp"
+#include "backend/toolstack/text.hpp"
+#include "backend/toolstack/xl_file.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <unistd.h>
+
+namespace pvscsi::ctl {
+
+namespace {
+
+struct Findings {
+    std::string where; ///< what a remark's line begins with
+    ParsedList list;
+    std::vector<std::string> lines; ///< of mistakes that are no entry's
+};
+
+/// A line has a comma; a file's name may have one, too, but then it is there.
+bool is_entry(const std::string& what) {
+    return what.find(',') != std::string::npos && ::access(what.c_str(), F_OK) != 0;
+}
+
+Findings read(const std::string& what) {
+    if (is_entry(what))
+        return {"", parse_vscsi({what}), {}};
+    XlFile file = read_xl_file(what);
+    return {what + ": vscsi: ", parse_vscsi(file.vscsi), std::move(file.mistakes)};
+}
+
+void add(Findings& findings, std::vector<Remark> remarks) {
+    auto& mistakes = findings.list.mistakes;
+    std::move(remarks.begin(), remarks.end(), std::back_inserter(mistakes));
+    std::stable_sort(mistakes.begin(), mistakes.end(),
+                     [](const Remark& a, const Remark& b) { return a.entry < b.entry; });
+}
+
+CheckResult result_of(const Findings& findings) {
+    CheckResult result{findings.lines, {}, findings.list.luns.size()};
+    for (const Remark& mistake : findings.list.mistakes)
+        result.problems.push_back(findings.where + to_string(mistake));
+    for (const Remark& warning : findings.list.warnings)
+        result.warnings.push_back(findings.where + to_string(warning));
+    return result;
+}
+
+} // namespace
+
+CheckResult check_syntax(const std::string& what) {
+    const Findings findings = read(what);
+    CheckResult result = result_of(findings);
+    auto luns = findings.list.luns;
+    for (Lun& lun : luns)
+        lun.backend.clear(); // which domain it is can't be told from the text
+    for (const Remark& remark : find_unserved(luns, {}))
+        result.warnings.push_back(findings.where + to_string(remark));
+    if (result.problems.empty() && luns.empty())
+        result.warnings.push_back(printable(what) + ": there is no vscsi= entry");
+    return result;
+}
+
+CheckResult check(Context& context, const std::string& what) {
+    Findings findings = read(what);
+    const auto& luns = findings.list.luns;
+    auto remarks = find_unserved(luns, own_names(context.store, context.backend));
+    for (auto&& more : {check_backings(luns), find_users(context, luns)})
+        remarks.insert(remarks.end(), more.begin(), more.end());
+    add(findings, std::move(remarks));
+    return result_of(findings);
+}
+
+} // namespace pvscsi::ctl
