@@ -3,6 +3,7 @@
 # shellcheck source=tests/xen/lib.sh
 . /job/lib.sh
 
+modprobe loop
 truncate -s 128M "$scratch/pv.img"
 loop=$(losetup -f --show "$scratch/pv.img") || skip "no loop device: $(losetup -f 2>&1)"
 volumes_gone() {
