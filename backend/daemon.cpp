@@ -1,5 +1,7 @@
 #include "backend/daemon.hpp"
 
+#include "backend/kernel_backend.hpp"
+
 #include "common/base/log.hpp"
 
 #include <cerrno>
@@ -90,7 +92,10 @@ Daemon::Daemon(const DaemonOptions& options)
                                                  ring::Limits{options.max_segments, true},
                                                  state_dir_of(options),
                                                  record_dir_of(options),
-                                                 &settings_},
+                                                 &settings_,
+                                                 options.hypervisor.host_dir.empty()
+                                                     ? xen_backend_devices
+                                                     : ""},
       supervisor_(control_, workers_), on_xen_(options.hypervisor.host_dir.empty()),
       settings_file_(options.settings_file),
       settings_were_read_(::access(settings_file_.c_str(), F_OK) == 0), settings_(options.settings),

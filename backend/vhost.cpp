@@ -1,5 +1,7 @@
 #include "backend/vhost.hpp"
 
+#include "backend/kernel_backend.hpp"
+
 #include <boost/asio/post.hpp>
 
 #include <unistd.h>
@@ -9,7 +11,7 @@ namespace pvscsi::backend {
 using xenbus::State;
 
 Vhost::Vhost(Surroundings& around, Worker& worker, DomId guest, DevId device)
-    : around_(around), guest_(guest),
+    : around_(around), guest_(guest), device_(device),
       backend_(xenbus::backend_path(around.hypervisor.self(), guest, device)),
       frontend_(xenbus::frontend_path(guest, device)),
       state_path_(fmt::format("{}/{}-{}", around.state_dir, guest.value(), device.value())),
@@ -38,6 +40,8 @@ void Vhost::look() {
     const State ours = state_of(backend_);
     if (ours == State::unknown)
         return; // not made whole yet, or going away: the registry notices
+    if (link_ == Link::down && leave_to_kernel())
+        return;
     act(ours, state_of(frontend_));
 }
 
@@ -95,6 +99,26 @@ void Vhost::act(State ours, State theirs) {
     }
 }
 
+/// A driver that has taken the device serves it; ours would be a second one.
+bool Vhost::leave_to_kernel() {
+    if (around_.kernel_devices.empty())
+        return false;
+    const std::string driver = kernel_backend_of(around_.kernel_devices, guest_, device_);
+    if (!driver.empty() && !std::exchange(left_to_kernel_, true)) {
+        const std::string reason = fmt::format(
+            "the kernel's backend {0} has taken this device: unload its module (rmmod "
+            "xen-scsiback), "
+            "keep it from being loaded (blacklist xen-scsiback in /etc/modprobe.d), and create the "
+            "domain again",
+            driver);
+        log_.warning("not served reason=\"{}\"", reason);
+        set_error(reason);
+    } else if (driver.empty() && std::exchange(left_to_kernel_, false)) {
+        clear_error();
+    }
+    return left_to_kernel_;
+}
+
 bool Vhost::move(State seen, State next) {
     if (seen == next)
         return true;
@@ -138,82 +162,6 @@ bool Vhost::greet(State ours) {
     return ready;
 }
 
-void Vhost::connect(State ours) {
-    begin_round();
-    if (!greet(ours))
-        return;
-    // A LUN that was in use by an earlier connection is to be scanned anew.
-    confirm_luns(State::connected, State::initialised);
-    unconfirmed_ = true;
-    if (const auto linked = link_up(nullptr); !linked)
-        return end_from_our_side(state_of(backend_), linked.error());
-    link_ = Link::up;
-    confirmed_ = false;
-    clear_error();
-    changes_.info("connected luns={}", luns_.size());
-    if (!move(State::init_wait, State::connected))
-        look();
-}
-
-/// Read once, in one transaction; a guest may write what it likes, whenever.
-Expected<Vhost::Endpoint, std::string> Vhost::read_endpoint() {
-    Result<std::string> ring_ref, channel;
-    const auto read = hv::transact(around_.store, [&](hv::StoreTxn txn) -> Result<void> {
-        ring_ref = around_.store.read(frontend_ + "/ring-ref", txn);
-        channel = around_.store.read(frontend_ + "/event-channel", txn);
-        return {};
-    });
-    if (!read || !ring_ref || !channel)
-        return unexpected(std::string("can't read the frontend's ring-ref and event-channel"));
-    constexpr std::uint64_t max = std::numeric_limits<std::uint32_t>::max();
-    const auto ref = xenbus::parse_number(*ring_ref, max);
-    const auto port = xenbus::parse_number(*channel, max);
-    if (!ref)
-        return unexpected(fmt::format("the frontend's ring-ref is \"{}\", expected a number",
-                                      log::escaped(*ring_ref)));
-    if (!port)
-        return unexpected(fmt::format("the frontend's event-channel is \"{}\", expected a number",
-                                      log::escaped(*channel)));
-    return Endpoint{GrantRef{static_cast<std::uint32_t>(*ref)},
-                    EvtchnPort{static_cast<std::uint32_t>(*port)}};
-}
-
-/// A frontend at Initialised while we serve one: the one we serve, on its way to Connected, or
-/// its successor (unbound and bound again, faster than we looked)?
-bool Vhost::same_connection() {
-    const auto now = read_endpoint();
-    return !confirmed_ && now && *now == endpoint_;
-}
-
-/// With the journal of a predecessor whose connection this is, or a new one.
-Expected<void, std::string> Vhost::link_up(std::unique_ptr<Journal> journal) {
-    const auto endpoint = read_endpoint();
-    if (!endpoint)
-        return unexpected(endpoint.error());
-    endpoint_ = *endpoint;
-    Expected<void, std::string> linked;
-    try {
-        ring::Limits limits = around_.limits;
-        if (journal) // what the predecessor has offered holds
-            limits.max_segments = offered_segments();
-        else
-            journal = Journal::create(journal_path_);
-        data_->worker().call([&] {
-            linked = data_->connect(
-                endpoint_.ring_ref, endpoint_.port, limits, std::move(journal),
-                [&control = around_.control, weak = weak_from_this()](std::string reason) {
-                    boost::asio::post(control, [weak, reason = std::move(reason)] {
-                        if (const auto vhost = weak.lock())
-                            vhost->faulted(reason);
-                    });
-                });
-        });
-    } catch (const std::exception& error) {
-        return unexpected(std::string("can't serve the connection: ") + error.what());
-    }
-    return linked;
-}
-
 void Vhost::while_connected(State ours) {
     confirmed_ = true;
     if (ours != State::connected && ours != State::reconfigured)
@@ -228,40 +176,6 @@ void Vhost::reconfigure(State ours) {
     failed_.clear();
     if (tend_luns())
         move(ours, State::reconfigured);
-}
-
-void Vhost::disconnect(State ours, State next) {
-    forget_connection();
-    if (link_ == Link::down) {
-        if (next == State::closed || ours != State::closed)
-            move(ours, next);
-        if (next == State::closed)
-            after_closed();
-        return;
-    }
-    link_ = Link::stopping;
-    if (next != State::init_wait)
-        move(ours, State::closing);
-    auto& control = around_.control;
-    data_->worker().post([data = data_, &control, weak = weak_from_this(), next] {
-        data->disconnect([&control, weak, next] {
-            boost::asio::post(control, [weak, next] {
-                if (const auto vhost = weak.lock())
-                    vhost->disconnected(next);
-            });
-        });
-    });
-}
-
-void Vhost::disconnected(State next) {
-    link_ = Link::down;
-    changes_.info("disconnected");
-    if (closed_)
-        return;
-    // The frontend is here anew already: it is not to be taken for one that a dead daemon left.
-    if (next == State::init_wait)
-        move(state_of(backend_), State::init_wait);
-    look();
 }
 
 /// The frontend is connected to what we have ended, or a dead predecessor has: no command of its

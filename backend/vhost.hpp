@@ -39,6 +39,8 @@ struct Surroundings {
     /// Which units unstable names lead to; outlives a boot.
     std::string record_dir;
     const config::Settings* settings; ///< the allow-list; may change between two calls
+    /// Of the kernel's drivers; empty where the hypervisor is not the kernel's.
+    std::string kernel_devices;
 };
 
 class Vhost : public std::enable_shared_from_this<Vhost> {
@@ -78,6 +80,7 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
         friend bool operator==(const Endpoint&, const Endpoint&) = default;
     };
 
+    [[nodiscard]] bool leave_to_kernel();
     [[nodiscard]] xenbus::State state_of(const std::string& path);
     /// Writes B/state unless somebody changed it from `seen` meanwhile; then there is an event.
     bool move(xenbus::State seen, xenbus::State next);
@@ -145,6 +148,7 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
 
     Surroundings& around_;
     const DomId guest_;
+    const DevId device_;
     const std::string backend_;
     const std::string frontend_;
     const std::string state_path_; ///< what the files of its state begin with
@@ -165,8 +169,9 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
     bool confirmed_ = false;   ///< its frontend has been at Connected
     bool offer_again_ = false; ///< when both are closed, without being asked
     bool closed_ = false;
-    log::PeerLog log_;     ///< what went wrong
-    log::PeerLog changes_; ///< states: as many of them as a guest likes
+    bool left_to_kernel_ = false; ///< another backend has it, and B/error says so
+    log::PeerLog log_;            ///< what went wrong
+    log::PeerLog changes_;        ///< states: as many of them as a guest likes
 };
 
 } // namespace pvscsi::backend

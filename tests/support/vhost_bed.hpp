@@ -101,7 +101,8 @@ class VhostBed {
                                              {64, true},
                                              host.directory().string(),
                                              host.directory().string() + "/units",
-                                             &settings});
+                                             &settings,
+                                             kernel_devices()});
         registry =
             std::make_unique<backend::Registry>(*around, workers, [this] { store_lost = true; });
     }
@@ -113,6 +114,8 @@ class VhostBed {
         registry.reset();
         control.restart();
     }
+    /// In place of sysfs.
+    [[nodiscard]] std::string kernel_devices() const { return host.directory().string() + "/sys"; }
     [[nodiscard]] std::string journal() const { return host.directory().string() + "/7-0.ring"; }
     void stop_daemon() {
         if (!registry)

@@ -185,3 +185,34 @@ TEST_CASE("a store that dies is noticed, and the connection serves on until then
     bed.until([&] { return bed.held(0) == 1; });
     bed.until([&] { return bed.store_lost; });
 }
+
+TEST_CASE("a device that the kernel's own backend has taken is left to it, and the error says so") {
+    VhostBed bed;
+    const std::filesystem::path device = bed.kernel_devices() + "/vscsi-7-0";
+    std::filesystem::create_directories(device);
+    std::filesystem::create_symlink("../../drivers/xen-pvscsi", device / "driver");
+    SECTION("while it connects") {
+        bed.create({{"0:0:0:0", "x"}}, "1");
+        bed.start_daemon();
+        bed.offer_ring();
+        bed.settle();
+        CHECK(bed.get(bed.b + "/state") == "1");
+    }
+    SECTION("that it serves already") {
+        bed.create({{"0:0:0:0", "x"}}, "4");
+        bed.put(bed.f + "/state", "4");
+        bed.start_daemon();
+        bed.settle();
+        CHECK(bed.get(bed.b + "/state") == "4");
+    }
+    CHECK(opened.empty());
+    CHECK(bed.get(bed.b + "/error").find("xen-pvscsi has taken this device") != std::string::npos);
+    CHECK(bed.get(bed.b + "/error").find("rmmod xen-scsiback") != std::string::npos);
+
+    // Its module is unloaded: it closes, and what it leaves is ours.
+    std::filesystem::remove_all(device);
+    bed.put(bed.f + "/state", "1");
+    bed.expect(bed.b + "/state", "2");
+    CHECK(bed.get(bed.b + "/error") == "-");
+    bed.connect();
+}
