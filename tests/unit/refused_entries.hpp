@@ -1,5 +1,5 @@
-// Entries that are refused, each with one mistake: the offending part, and a part of the reason and of
-// the remedy that the administrator is told.
+// Entries that are refused, each with one mistake: the offending part, and a part of the reason and
+// of the remedy that the administrator is told.
 #pragma once
 
 #include <array>
