@@ -3,6 +3,7 @@
 #include "backend/kernel_backend.hpp"
 
 #include "common/base/log.hpp"
+#include "common/config/defined_domains.hpp"
 
 #include <cerrno>
 #include <csignal>
@@ -97,6 +98,7 @@ Daemon::Daemon(const DaemonOptions& options)
                                                      ? xen_backend_devices
                                                      : ""},
       supervisor_(control_, workers_), on_xen_(options.hypervisor.host_dir.empty()),
+      defined_domains_(config::defined_domains_dir(options.hypervisor.host_dir) + "/*.cfg"),
       settings_file_(options.settings_file),
       settings_were_read_(::access(settings_file_.c_str(), F_OK) == 0), settings_(options.settings),
       signals_(control_, SIGTERM, SIGINT, SIGHUP), patience_(control_) {
@@ -149,8 +151,10 @@ void Daemon::watch_domains() {
     std::vector<std::string> files;
     if (on_xen_)
         files.assign(config::default_domain_files.begin(), config::default_domain_files.end());
-    domains_ = std::make_shared<DomainWatch>(control_, *store_, hypervisor_->self(),
-                                             settings_.domain_files.value_or(files));
+    files = settings_.domain_files.value_or(files);
+    files.push_back(defined_domains_);
+    domains_ =
+        std::make_shared<DomainWatch>(control_, *store_, hypervisor_->self(), std::move(files));
     domains_->look();
 }
 

@@ -1,5 +1,6 @@
 // pvscsictl: brings SCSI LUNs to guests. A verb a subcommand; what they do is in verbs.hpp.
 #include "backend/ctl/verbs.hpp"
+#include "common/config/defined_domains.hpp"
 #include "common/config/entry_help.hpp"
 
 #include <CLI/CLI.hpp>
@@ -34,6 +35,9 @@ struct Arguments {
 
 using Verb = std::function<std::string(Context&, const Arguments&)>;
 
+/// One that works on the directory of defined domains alone.
+using LocalVerb = std::function<std::string(const Arguments&, const std::string& directory)>;
+
 std::string tell(const CheckResult& result, const std::function<void(const std::string&)>& warn,
                  ExitCode& status) {
     for (const std::string& warning : result.warnings)
@@ -63,16 +67,25 @@ class CommandLine {
         add_detach();
         add_list();
         add_check();
+        add_define();
+        add_undefine();
     }
 
     CLI::App& app() noexcept { return app_; }
     [[nodiscard]] const Arguments& arguments() const noexcept { return arguments_; }
     [[nodiscard]] const Verb& verb() const noexcept { return verb_; }
+    [[nodiscard]] const LocalVerb& local_verb() const noexcept { return local_verb_; }
 
   private:
     CLI::App& add(const char* name, const char* description, Verb verb) {
         CLI::App& command = *app_.add_subcommand(name, description);
         command.callback([this, verb = std::move(verb)] { verb_ = verb; });
+        return command;
+    }
+
+    CLI::App& add_local(const char* name, const char* description, LocalVerb verb) {
+        CLI::App& command = *app_.add_subcommand(name, description);
+        command.callback([this, verb = std::move(verb)] { local_verb_ = verb; });
         return command;
     }
 
@@ -165,9 +178,32 @@ class CommandLine {
                        config::entry_help());
     }
 
+    void add_define() {
+        CLI::App& command = add_local("define",
+                                      "Give the domain of an xl file its LUNs whenever it starts, "
+                                      "whoever starts it",
+                                      [](const Arguments& given, const std::string& directory) {
+                                          return define(directory, given.what);
+                                      });
+        command.add_option("FILE", arguments_.what, "xl configuration file")->required();
+        command.footer(
+            "The file is not copied: later changes of it count. It is linked from "
+            "/etc/pvscsi/domains.d, or from domains.d in the embedded host's directory.");
+    }
+
+    void add_undefine() {
+        CLI::App& command =
+            add_local("undefine", "Take back a define; the domain keeps what it has until it ends",
+                      [](const Arguments& given, const std::string& directory) {
+                          return undefine(directory, given.domain);
+                      });
+        command.add_option("DOMAIN", arguments_.domain, "name of the domain")->required();
+    }
+
     CLI::App app_{"Brings SCSI LUNs to guests.", "pvscsictl"};
     Arguments arguments_;
     Verb verb_;
+    LocalVerb local_verb_;
 };
 
 /// What every line on standard error begins with, for each line of `text`.
@@ -208,16 +244,28 @@ void warn(const std::string& text) {
 }
 
 ExitCode run_check_of_syntax(const std::string& what) {
-    const CheckResult result = check_syntax(what);
     ExitCode status = ExitCode::done;
-    say(tell(result, warn, status));
+    say(tell(check_syntax(what), warn, status));
     return status;
+}
+
+hv::HypervisorChoice choose_host(const std::string& option) {
+    try {
+        return hv::HypervisorChoice::from(option);
+    } catch (const std::exception& error) {
+        throw Failure(ExitCode::no_host, error.what());
+    }
 }
 
 ExitCode run(const CommandLine& line) {
     const Arguments& arguments = line.arguments();
     if (arguments.syntax)
         return run_check_of_syntax(arguments.what);
+    if (line.local_verb()) {
+        const auto choice = choose_host(arguments.host);
+        say(line.local_verb()(arguments, config::defined_domains_dir(choice.host_dir)));
+        return ExitCode::done;
+    }
     const Host host = open_host(arguments.host);
     Context context{*host.store, *host.domains, host.hypervisor->self()};
     const std::chrono::duration<double> timeout{arguments.no_wait ? 0.0 : arguments.timeout};
@@ -237,9 +285,10 @@ int main(int argc, char** argv) {
         } catch (const CLI::ParseError& error) {
             return line.app().exit(error) == 0 ? 0 : static_cast<int>(ExitCode::usage);
         }
-        if (!line.verb())
-            throw Failure(ExitCode::usage, "a verb is needed: create, destroy, attach, detach, "
-                                           "list or check; see pvscsictl --help");
+        if (!line.verb() && !line.local_verb())
+            throw Failure(ExitCode::usage,
+                          "a verb is needed: create, destroy, attach, detach, list, check, "
+                          "define or undefine; see pvscsictl --help");
         return static_cast<int>(run(line));
     } catch (const Failure& failure) {
         complain("", failure.what());

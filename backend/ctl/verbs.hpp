@@ -52,6 +52,12 @@ CheckResult check_syntax(const std::string& file_or_entry);
 /// As `create` or `attach` would look at it: what it names is there, usable, served and free.
 CheckResult check(Context& context, const std::string& file_or_entry);
 
+/// Makes an xl file known to the daemon, by a link in `directory`, so that its domain is given its
+/// LUNs whenever it starts. Needs no host. Throws std::filesystem::filesystem_error.
+std::string define(const std::string& directory, const std::string& file);
+/// Takes back what define() did; the domain keeps what it has until it ends.
+std::string undefine(const std::string& directory, const std::string& domain);
+
 struct ListOptions {
     std::optional<std::string> domain; ///< all, if there is none
     bool json = false;

@@ -1,0 +1,62 @@
+#include "backend/ctl/failure.hpp"
+#include "backend/ctl/verbs.hpp"
+#include "backend/toolstack/text.hpp"
+#include "backend/toolstack/xl_file.hpp"
+
+#include <filesystem>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <unistd.h>
+
+namespace pvscsi::ctl {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+/// By the domain's name, so that one domain has one; a name holds no '/' (xl_file.hpp).
+fs::path link_of(const std::string& directory, const std::string& domain) {
+    return fs::path(directory) / (domain + ".cfg");
+}
+
+/// At no time is there none where one was, or half of one.
+void replace_link(const fs::path& target, const fs::path& link) {
+    const fs::path fresh = link.parent_path() / fmt::format(".define-{}", ::getpid());
+    fs::create_directories(link.parent_path());
+    fs::remove(fresh);
+    fs::create_symlink(target, fresh);
+    fs::rename(fresh, link);
+}
+
+} // namespace
+
+std::string define(const std::string& directory, const std::string& path) {
+    const CheckResult checked = check_syntax(path);
+    std::vector<std::string> problems = checked.problems;
+    problems.insert(problems.end(), checked.warnings.begin(), checked.warnings.end());
+    std::error_code error;
+    const fs::path file = fs::canonical(path, error);
+    if (error)
+        problems = {fmt::format("{}: {}; expected an xl configuration file", printable(path),
+                                error.message())};
+    if (!problems.empty())
+        throw Failure(ExitCode::configuration,
+                      fmt::format("{}\nnothing was changed", fmt::join(problems, "\n")));
+    const std::string name = read_xl_file(file).name;
+    replace_link(file, link_of(directory, name));
+    return fmt::format("domain '{}' gets the LUNs of {} whenever it starts", printable(name),
+                       file.string());
+}
+
+std::string undefine(const std::string& directory, const std::string& domain) {
+    const bool plain = !domain.empty() && domain.find('/') == std::string::npos;
+    const fs::path link = link_of(directory, domain);
+    if (!plain || !fs::is_symlink(fs::symlink_status(link)))
+        throw Failure(ExitCode::not_found,
+                      fmt::format("domain '{}' was not defined: there is no {}", printable(domain),
+                                  printable(link.string())));
+    fs::remove(link);
+    return fmt::format("domain '{}' is not given LUNs by itself any more", printable(domain));
+}
+
+} // namespace pvscsi::ctl
