@@ -115,8 +115,9 @@ machine_once() {
     while kill -0 "$machine" 2>/dev/null && [ ${#left[@]} -gt $goal ]; do
         report_ended
         [ ${#left[@]} -gt $goal ] || break
-        factor=$(cat "$job/factor" 2>/dev/null || echo 1)
-        if [ $((SECONDS - started)) -gt $((($(case_seconds "${left[0]}") + boot_seconds) * factor)) ]; then
+        # Empty while it is being written.
+        factor=$(cat "$job/factor" 2>/dev/null) || true
+        if [ $((SECONDS - started)) -gt $((($(case_seconds "${left[0]}") + boot_seconds) * ${factor:-1})) ]; then
             kill "$machine" 2>/dev/null || true
         fi
         sleep 0.2
