@@ -47,10 +47,13 @@ Expected<void, std::string> DataPath::connect(GrantRef ring_ref, EvtchnPort port
                                       hv::to_string(page.error())));
     connection.ring_page = std::move(*page);
     ring::SharedPage shared(connection.ring_page->bytes());
-    if (!journal->inherited())
+    if (!journal->inherited()) {
         shared.set_stamp(journal->stamp());
-    else if (shared.stamp() != journal->stamp())
+        for (const auto& lun : luns_.all())
+            lun->target->nexus_lost();
+    } else if (shared.stamp() != journal->stamp()) {
         return unexpected(std::string("the frontend has another ring than before"));
+    }
     connection.journal = std::move(journal);
     auto channel = hypervisor_.bind_interdomain(guest_, port);
     if (!channel)

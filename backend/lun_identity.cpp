@@ -4,11 +4,11 @@
 #include "backend/targets/sg/resolve.hpp"
 #include "common/config/pdev.hpp"
 
+#include <fcntl.h>
 #include <filesystem>
 #include <fmt/format.h>
 #include <fstream>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 namespace pvscsi::backend {
 
@@ -28,6 +28,34 @@ std::string identity_of_sg(const std::string& node) {
     return fmt::format("sg {} {}", device.string(), name);
 }
 
+std::string first_line(const fs::path& file) {
+    std::string line;
+    std::getline(std::ifstream(file), line);
+    return line;
+}
+
+/// Numbers are given anew when a device goes: what sysfs knows of it beside them. A partition's
+/// disk is the folder above.
+std::string identity_of_block(const struct ::statx& info) {
+    std::error_code error;
+    const fs::path device = fs::canonical(
+        fmt::format("/sys/dev/block/{}:{}", info.stx_rdev_major, info.stx_rdev_minor), error);
+    std::string text = fmt::format("block {}:{}", info.stx_rdev_major, info.stx_rdev_minor);
+    for (const char* const name :
+         {"diskseq", "../diskseq", "dm/uuid", "wwid", "device/wwid", "loop/backing_file", "start"})
+        text += " " + first_line(device / name);
+    return text;
+}
+
+/// A file that was removed leaves its number to the next one, but not its time of birth.
+std::string identity_of_file(const struct ::statx& info) {
+    std::string text =
+        fmt::format("file {}:{} {}", info.stx_dev_major, info.stx_dev_minor, info.stx_ino);
+    if ((info.stx_mask & STATX_BTIME) != 0)
+        text += fmt::format(" {}.{:09}", info.stx_btime.tv_sec, info.stx_btime.tv_nsec);
+    return text;
+}
+
 } // namespace
 
 std::string identity_of(const std::string& text) {
@@ -42,12 +70,10 @@ std::string identity_of(const std::string& text) {
     if (pdev->kind != config::PdevKind::file && pdev->kind != config::PdevKind::iso)
         if (const auto node = find_sg_node(*path))
             return identity_of_sg(*node);
-    struct ::stat info {};
-    if (::stat(path->c_str(), &info) != 0)
+    struct ::statx info {};
+    if (::statx(AT_FDCWD, path->c_str(), 0, STATX_BASIC_STATS | STATX_BTIME, &info) != 0)
         return {};
-    if (S_ISBLK(info.st_mode))
-        return fmt::format("block {}:{}", major(info.st_rdev), minor(info.st_rdev));
-    return fmt::format("file {}:{} {}", major(info.st_dev), minor(info.st_dev), info.st_ino);
+    return S_ISBLK(info.stx_mode) ? identity_of_block(info) : identity_of_file(info);
 }
 
 bool ends_with_the_daemon(const std::string& text) {

@@ -55,6 +55,10 @@ class Target {
     /// initial state, then call `done(success)`, from the loop or from inside.
     virtual void reset(std::function<void(bool success)> done) noexcept { done(true); }
 
+    /// The guest has made a new connection: what it asked for the last one's sake ends (I_T nexus
+    /// loss, SAM-5 6.3.4).
+    virtual void nexus_lost() noexcept {}
+
     /// Called every few seconds, on the worker, also when no command comes: looks whether the
     /// device is still what it was, where nothing else would tell. Must not block.
     virtual void keep_house() noexcept {}

@@ -155,8 +155,10 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
     const std::string journal_path_;
     std::shared_ptr<DataPath> data_;
     LunNodes nodes_;
-    std::map<std::string, ServedLun> luns_; ///< by node name
-    std::set<std::string> failed_;          ///< not to be opened before the next connection
+    std::map<std::string, ServedLun> luns_;         ///< by node name
+    std::set<std::string> failed_;                  ///< not to be opened before the next connection
+    std::map<std::string, std::string> complaints_; ///< by node name: why it failed last
+    std::map<std::string, std::string> troubles_;   ///< of units about to be served
     std::uint64_t openings_ = 0;
     Link link_ = Link::down;
     Endpoint endpoint_;                  ///< of the present connection

@@ -90,7 +90,12 @@ std::shared_ptr<Target> Vhost::open_target(const std::string& node_name) {
     require_allowed(*around_.settings, config.pdev);
     require_same_unit(config.pdev, v);
     std::shared_ptr<Target> target = make_target(config);
-    target->remember_in(memory_path(node_name), taking_over());
+    try {
+        target->remember_in(memory_path(node_name), taking_over());
+    } catch (const std::system_error& error) { // the data are there all the same
+        troubles_[node_name] =
+            std::string("what the guest sets in it ends with the daemon: ") + error.what();
+    }
     return target;
 }
 
@@ -141,11 +146,16 @@ void Vhost::serve_lun(const LunNode& node, std::shared_ptr<Target> target) {
     unconfirmed_ = true;
     nodes_.clear_remarks(node.name);
     nodes_.set_identity(node.name, identity_of(config.pdev));
-    log::info("vhost={} lun={} v-dev={} opened", backend_, node.name, xenbus::to_string(v));
+    complaints_.erase(node.name);
+    if (const auto trouble = troubles_.extract(node.name))
+        nodes_.set_warning(node.name, trouble.mapped());
+    changes_.info("lun={} v-dev={} opened", node.name, xenbus::to_string(v));
 }
 
 void Vhost::not_opened(const std::string& node_name, const std::string& reason) {
-    log::warning("vhost={} lun={} failed error=\"{}\"", backend_, node_name, reason);
+    // A guest makes us try as often as it connects: what is known already is not said again.
+    if (std::exchange(complaints_[node_name], reason) != reason)
+        log_.warning("lun={} failed error=\"{}\"", node_name, reason);
     nodes_.set_failed(node_name, reason);
     failed_.insert(node_name);
 }
@@ -221,7 +231,7 @@ void Vhost::close_removed_luns() {
             forget_unit(name);
             nodes_.set_state(name, State::closed);
         }
-        log::info("vhost={} lun={} removed", backend_, name);
+        changes_.info("lun={} removed", name);
     }
     // Removed before they were ever opened.
     for (const LunNode& node : nodes)
@@ -239,7 +249,7 @@ void Vhost::close_vanished_luns() {
             ++it;
             continue;
         }
-        log::info("vhost={} lun={} taken away", backend_, it->first);
+        changes_.info("lun={} taken away", it->first);
         it = let_go(it);
     }
 }

@@ -107,6 +107,11 @@ void Cd::set_tray(bool open) noexcept {
     set_readiness(open ? condition::tray_open : condition::none);
 }
 
+void Cd::nexus_lost() noexcept {
+    if (std::exchange(locked_, false))
+        remember();
+}
+
 /// Bit 0: the tray is open, bit 1: it is locked, bits 2 on: the event not told yet.
 std::uint8_t Cd::own_state() const noexcept {
     return static_cast<std::uint8_t>((tray_open_ ? 1u : 0u) | (locked_ ? 2u : 0u) |

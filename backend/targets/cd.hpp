@@ -28,6 +28,9 @@ class Cd final : public EmulatedUnit {
     Step get_event_status(Request& request) noexcept;
     Step mechanism_status(Request& request) noexcept;
 
+    /// Nobody is there who could unlock it (SPC-5 6.15).
+    void nexus_lost() noexcept override;
+
   private:
     /// MMC-6 table 113.
     enum class MediaEvent : std::uint8_t { none = 0, new_media = 2, removal = 3 };

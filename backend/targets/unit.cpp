@@ -208,6 +208,7 @@ Condition EmulatedUnit::look_at_medium() noexcept {
         break;
     case MediumNews::grown:
         resized();
+        remember();
         return condition::capacity_changed;
     case MediumNews::deleted:
         log::warning("target {}", medium_->describe(news));

@@ -176,7 +176,7 @@ class EmulatedUnit : public Target {
     void settle_soon() noexcept;
     void end_stopped() noexcept;
     void unpark() noexcept;
-    [[nodiscard]] bool recall(std::span<const std::uint8_t> state) noexcept;
+    [[nodiscard]] bool recall(std::span<const std::uint8_t> state);
     void leave_line(unsigned place) noexcept;
     void finish_reset() noexcept;
     [[nodiscard]] bool at_work() const noexcept;

@@ -12,6 +12,8 @@
 
 namespace {
 
+constexpr std::size_t failing_disks = 20;
+
 using namespace pvscsi;
 using namespace pvscsi::hostile;
 using Clock = std::chrono::steady_clock;
@@ -101,7 +103,10 @@ class HostRunner final : public Runner {
     }
 
     void attack_once(const std::function<void(Attack&)>& attack) {
-        const Vhost vhost = machine_.add_guest("hostile-" + std::to_string(++number_), {"ram:4M"});
+        // Beside the disk some that can't be opened: each connection tries them again.
+        std::vector<std::string> disks(1 + failing_disks, "file:/nowhere/missing");
+        disks[0] = "ram:4M";
+        const Vhost vhost = machine_.add_guest("hostile-" + std::to_string(++number_), disks);
         {
             Guest guest(machine_, vhost);
             guest.connect();

@@ -21,6 +21,7 @@ struct Unit {
     /// By a process that goes on from where the last one was.
     TargetHost& inherited() { return serve(true); }
     TargetHost& anew() { return serve(false); }
+    void resize(std::uint64_t size) { backing_.resize(size); }
     [[nodiscard]] std::string path() const { return directory_ + "/1-0.dev-0.unit"; }
     ~Unit() {
         host_.reset();
@@ -111,6 +112,37 @@ TEST_CASE("a drive keeps its tray, its lock and the event nobody has asked for")
     SECTION("locked") {
         REQUIRE(drive.anew().none({0x1e, 0, 0, 0, 1, 0}).good());
         CHECK(drive.inherited().none({0x1b, 0, 0, 0, 2, 0}).is(SenseKey::illegal_request, 0x53, 2));
+    }
+}
+
+TEST_CASE("a lock ends with the connection that asked for it, the tray's state does not") {
+    Unit drive("iso:");
+    REQUIRE(drive.anew().none({0x1e, 0, 0, 0, 1, 0}).good());
+    TargetHost& host = drive.inherited();
+    host.target().nexus_lost();
+    CHECK(host.none({0x1b, 0, 0, 0, 2, 0}).good());
+    host.target().nexus_lost();
+    CHECK(host.none(turs).is(SenseKey::not_ready, 0x3a, 0x02));
+}
+
+TEST_CASE("what has another size than before is announced, or not served any more") {
+    Unit disk("file:");
+    REQUIRE(disk.anew().none(turs).good());
+    SECTION("grown") {
+        disk.resize(2 * disk_blocks * 512);
+        CHECK(disk.inherited().none(turs).is(SenseKey::unit_attention, 0x2a, 0x09));
+        CHECK(disk.inherited().none(turs).good());
+    }
+    SECTION("grown before, and known to the guest") {
+        TargetHost& host = disk.inherited();
+        disk.resize(2 * disk_blocks * 512);
+        CHECK(host.none(turs).is(SenseKey::unit_attention, 0x2a, 0x09));
+        CHECK(disk.inherited().none(turs).good());
+    }
+    SECTION("cut") {
+        disk.resize(disk_blocks * 512 / 2);
+        CHECK_THROWS_WITH(disk.inherited(),
+                          Catch::Contains("1048576") && Catch::Contains("2097152"));
     }
 }
 

@@ -23,8 +23,13 @@ until_true 20 grep -q 'taken over' "$BED_DIR/pvscsid.log" || fail "not taken ove
 [ "$(in_guest 'sg_turs /dev/pvscsi/0:0:2:0')" = "status 2" ] || fail "the disk is started again: $(cat out)"
 [ "$(in_guest 'sg_start --start /dev/pvscsi/0:0:2:0')" = "status 0" ] || fail "start: $(cat out)"
 
+[ "$(in_guest 'sg_start --load /dev/pvscsi/0:0:1:0')" = "status 0" ] || fail "load: $(cat out)"
+[ "$(in_guest 'sg_prevent --prevent=1 /dev/pvscsi/0:0:1:0')" = "status 0" ] || fail "lock: $(cat out)"
+[ "$(in_guest 'sg_start --eject /dev/pvscsi/0:0:1:0')" != "status 0" ] || fail "ejected while locked"
+
 kill -KILL -- "-$PID" 2>/dev/null
 wait "$PID" 2>/dev/null || true
+says '' pvscsi-run demo -- sg_start --eject /dev/pvscsi/0:0:1:0 # its guest was killed: nobody could unlock it
 bed_ctl destroy demo
 left=$(find "$BED_DIR" -name '1-0.*')
 [ -z "$left" ] || fail "left behind: $left"
