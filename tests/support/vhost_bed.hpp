@@ -16,6 +16,7 @@ inline std::vector<std::weak_ptr<HeldTarget>> opened; // in order
 inline std::vector<std::string> serials;
 inline unsigned refusals;
 inline unsigned busy_opens; // that it refuses yet
+inline bool no_memory;      // no room to remember what a target is told
 inline unsigned busy_looks; // that find a target busy yet
 
 class OpenedTarget final : public backend::Target {
@@ -29,6 +30,10 @@ class OpenedTarget final : public backend::Target {
     }
     void abort(backend::Request& request) noexcept override { held_->abort(request); }
     void detach() noexcept override { held_->detach(); }
+    void remember_in(const std::string& path, bool) override {
+        if (no_memory)
+            throw std::system_error(ENOSPC, std::generic_category(), path);
+    }
     bool busy_elsewhere() noexcept override { return busy_looks > 0 && busy_looks-- > 0; }
     std::uint8_t device_type() const noexcept override { return 0; }
 
@@ -88,6 +93,7 @@ class VhostBed {
         opened.clear();
         serials.clear();
         busy_opens = busy_looks = 0;
+        no_memory = false;
         host.add_guest(vhost_guest);
         workers.push_back(std::make_unique<backend::Worker>("bed", backend::Wait::event));
     }

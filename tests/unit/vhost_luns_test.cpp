@@ -118,3 +118,14 @@ TEST_CASE("a unit that failed is not tried again with every look, and new ones n
     bed.until([&] { return opened[0].expired(); });
     CHECK(refusals == 1);
 }
+
+TEST_CASE("a unit whose state can't be kept is served, with a warning that says so") {
+    VhostBed bed;
+    bed.create({{"0:0:0:0", "x"}});
+    no_memory = true;
+    bed.start_daemon();
+    bed.connect();
+    bed.expect(bed.dev("dev-0", "state"), "4");
+    CHECK(bed.get(bed.dev("dev-0", "error")) == "-");
+    CHECK(bed.get(bed.dev("dev-0", "warning")).find("No space left") != std::string::npos);
+}
