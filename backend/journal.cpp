@@ -63,8 +63,10 @@ std::vector<Journal::Open> Journal::open_requests() const {
     std::vector<Open> requests;
     for (unsigned slot = 0; slot < image_.records.size(); ++slot) {
         const auto& record = image_.records[slot];
-        // Not by how far back an index is: a command that hangs is overtaken by any number.
-        const bool taken = record.index != image_.req_cons; // else record() had not come to its end
+        // Died before record()'s last store: the ring has it yet, and it is taken again from there.
+        // (Not told by how far back the index is: a command that hangs is overtaken by any number.)
+        const bool taken = record.index != image_.req_cons;
+        // Died between answered() and commit(): it counts as not answered.
         const bool uncommitted =
             record.state == Image::answered && record.response - image_.rsp_prod < ring::ring_size;
         if ((record.state == Image::open && taken) || uncommitted)

@@ -77,26 +77,35 @@ void Vhost::act(State ours, State theirs) {
     case State::connected:
     case State::reconfiguring:
     case State::reconfigured:
-        if (!up && theirs != State::initialised &&
-            (ours == State::closing || ours == State::closed))
-            return nothing_left(ours);
-        if (ours == State::closing)
-            return; // the frontend's turn
-        if (up && theirs == State::initialised && !same_connection())
-            return disconnect(ours, State::init_wait);
-        if (!up &&
-            (ours == State::initialising || ours == State::init_wait || ours == State::closed) &&
-            theirs == State::initialised)
-            return connect(ours);
-        if (!up)
-            return take_over(ours, theirs);
-        close_vanished_luns();
-        if (theirs == State::connected)
-            return while_connected(ours);
-        if (theirs == State::reconfiguring && ours == State::reconfiguring)
-            return reconfigure(ours);
-        return;
+        return up ? serve(ours, theirs) : receive(ours, theirs);
     }
+}
+
+/// A frontend that has a ring, or says so, and is not connected to us.
+void Vhost::receive(State ours, State theirs) {
+    const bool ended = ours == State::closing || ours == State::closed;
+    if (theirs == State::initialised) {
+        if (ours == State::initialising || ours == State::init_wait || ours == State::closed)
+            return connect(ours);
+        if (ours == State::closing)
+            return; // it has not seen that yet: its turn
+    } else if (ended) {
+        return nothing_left(ours);
+    }
+    take_over(ours, theirs);
+}
+
+/// The connection is up.
+void Vhost::serve(State ours, State theirs) {
+    if (ours == State::closing)
+        return; // the toolstack ends it: the frontend's turn
+    if (theirs == State::initialised && !same_connection())
+        return disconnect(ours, State::init_wait);
+    close_vanished_luns();
+    if (theirs == State::connected)
+        return while_connected(ours);
+    if (theirs == State::reconfiguring && ours == State::reconfiguring)
+        return reconfigure(ours);
 }
 
 /// A driver that has taken the device serves it; ours would be a second one.

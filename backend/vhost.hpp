@@ -87,6 +87,8 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
     /// Whether we, or a predecessor, serve a connection at this state of ours.
     static bool was_served(xenbus::State ours);
     void act(xenbus::State ours, xenbus::State theirs);
+    void receive(xenbus::State ours, xenbus::State theirs);
+    void serve(xenbus::State ours, xenbus::State theirs);
     /// False: not ready for a connection yet; it is looked at again soon.
     bool greet(xenbus::State ours);
     void connect(xenbus::State ours);
