@@ -18,6 +18,11 @@ std::string uuid_of(const std::string& vm) {
     return slash == std::string::npos ? vm : vm.substr(slash + 1);
 }
 
+/// Only this error says that a node is not there; any other one says nothing.
+bool is_missing(const std::error_code& error) {
+    return error == std::errc::no_such_file_or_directory;
+}
+
 void complain(const std::string& line) {
     log::warning("{}", line);
 }
@@ -39,7 +44,7 @@ void DomainWatch::look() {
     bool fresh = false;
     for (const std::string& number : *numbers)
         fresh |= !seen_.contains(number);
-    if (fresh)
+    if (fresh || definitions_.incomplete())
         definitions_.refresh(complain);
     bool waiting = false;
     for (const std::string& number : *numbers) {
@@ -62,11 +67,13 @@ void DomainWatch::consider(const std::string& number, Seen& seen) {
     const auto vm = store_.read(path + "/vm");
     // xl makes `device` before it introduces the domain; without it the guest is not whole yet.
     if (!name || !vm || !store_.list(path + "/device")) {
-        seen.settled = ++seen.looks > looks_for_name;
+        seen.settled = ++seen.looks > most_looks;
         return;
     }
     if (const auto* const definition = definitions_.find(*name, uuid_of(*vm), complain))
         give(DomId{static_cast<std::uint16_t>(*id)}, *definition);
+    else if (definitions_.incomplete()) // its file may be one of those that could not be read
+        seen.settled = ++seen.looks > most_looks;
 }
 
 void DomainWatch::give(DomId guest, const toolstack::Definition& definition) {
@@ -84,10 +91,14 @@ void DomainWatch::give(DomId guest, const toolstack::Definition& definition) {
 Result<bool> DomainWatch::has_vhosts(hv::StoreTxn txn, const std::string& root,
                                      const std::string& vm) {
     const auto devices = store_.list(root, txn);
-    if (!devices)
+    if (!devices && is_missing(devices.error()))
         return false;
+    if (!devices)
+        return unexpected(devices.error());
     for (const std::string& device : *devices) {
         const auto made_for = store_.read(root + "/" + device + "/vm", txn);
+        if (!made_for && !is_missing(made_for.error()))
+            return unexpected(made_for.error());
         if (!made_for || *made_for == vm) // without the node: another toolstack's
             return true;
     }
@@ -104,12 +115,13 @@ Result<bool> DomainWatch::write(DomId guest, const toolstack::Definition& defini
         if (!vm)
             return unexpected(vm.error());
         const auto has = has_vhosts(txn, root, *vm);
-        if (!has || *has)
+        if (!has)
+            return unexpected(has.error());
+        if (*has)
             return {};
         // What a dead domain of that number has left.
-        if (store_.list(root, txn))
-            if (auto removed = store_.remove(root, txn); !removed)
-                return removed;
+        if (auto removed = toolstack::remove_if_there(store_, txn, root); !removed)
+            return removed;
         for (const auto& [number, luns] : definition.vhosts) {
             const toolstack::Vhost vhost{self_, guest, DevId{number}};
             if (auto made = toolstack::write_vhost(store_, txn, vhost, luns); !made)

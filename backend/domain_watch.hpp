@@ -31,8 +31,9 @@ class DomainWatch : public std::enable_shared_from_this<DomainWatch> {
     void look();
 
   private:
-    /// A toolstack may introduce a domain before it has given it a name.
-    static constexpr unsigned looks_for_name = 50;
+    /// A toolstack may introduce a domain before it has given it a name, and a file may not be
+    /// readable for a moment.
+    static constexpr unsigned most_looks = 50;
     struct Seen {
         unsigned looks = 0;
         bool settled = false;

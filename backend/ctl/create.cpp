@@ -64,8 +64,11 @@ bool same_lun(const LunEntry& there, const Lun& wanted) {
 /// The daemon has given the new domain these LUNs already: it knows the file, too.
 Result<bool> are_there(hv::Store& store, hv::StoreTxn txn, const Vhost& vhost,
                        const std::vector<Lun>& luns) {
-    if (!store.read(vhost.front() + "/backend", txn))
+    const auto backend = store.read(vhost.front() + "/backend", txn);
+    if (!backend && backend.error() == std::errc::no_such_file_or_directory)
         return false;
+    if (!backend)
+        return unexpected(backend.error());
     const auto entry = read_vhost(store, txn, vhost);
     if (!entry)
         return unexpected(entry.error());
@@ -95,9 +98,8 @@ std::vector<Vhost> write_vhosts(Context& context, DomId guest, const Plan& plan)
         }
         if (all_there)
             return {};
-        if (context.store.list(stale, txn))
-            if (auto removed = context.store.remove(stale, txn); !removed)
-                return removed;
+        if (auto removed = remove_if_there(context.store, txn, stale); !removed)
+            return removed;
         for (const Vhost& vhost : vhosts)
             if (auto written =
                     write_vhost(context.store, txn, vhost, plan.vhosts.at(vhost.device.value()));

@@ -19,7 +19,10 @@ std::string backend_nodes(const Context& context, DomId guest) {
 }
 
 bool is_there(Context& context, const std::string& path) {
-    return context.store.list(path).has_value();
+    const auto nodes = context.store.list(path);
+    if (!nodes && nodes.error() != std::errc::no_such_file_or_directory)
+        throw std::system_error(nodes.error(), "cannot list " + path + " in the store");
+    return nodes.has_value();
 }
 
 /// The daemon stops serving and then removes the nodes; without one it is on us.

@@ -6,9 +6,11 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cerrno>
 #include <glob.h>
 #include <iterator>
 #include <sys/stat.h>
+#include <system_error>
 #include <utility>
 
 namespace pvscsi::toolstack {
@@ -20,6 +22,13 @@ std::string lower_case(std::string text) {
         return static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
     });
     return text;
+}
+
+/// Whether glob(3) came to a folder that it could not open; a function of its own tells it so.
+thread_local bool shut_folder;
+int folder_failed(const char* /*path*/, int error) {
+    shut_folder |= error != ENOENT && error != ENOTDIR;
+    return 0; // go on
 }
 
 } // namespace
@@ -35,29 +44,35 @@ bool Definitions::stamp_of(const std::string& path, Stamp& stamp) {
     struct ::stat info {};
     if (::stat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode))
         return false;
-    stamp = {info.st_dev, info.st_ino, static_cast<std::uint64_t>(info.st_size),
-             info.st_mtim.tv_sec, info.st_mtim.tv_nsec};
+    stamp = {info.st_dev,         info.st_ino,          static_cast<std::uint64_t>(info.st_size),
+             info.st_mtim.tv_sec, info.st_mtim.tv_nsec, info.st_ctim.tv_sec,
+             info.st_ctim.tv_nsec};
     return true;
 }
 
-std::vector<std::string> Definitions::present() const {
+std::vector<std::string> Definitions::present() {
+    shut_folder = false;
     std::vector<std::string> paths;
     std::set<std::pair<std::uint64_t, std::uint64_t>> seen; // auto/ has links to the others
     for (const std::string& pattern : patterns_) {
         ::glob_t found{};
-        if (::glob(pattern.c_str(), 0, nullptr, &found) == 0)
+        if (::glob(pattern.c_str(), 0, folder_failed, &found) == 0)
             for (std::size_t i = 0; i < found.gl_pathc; ++i)
                 if (Stamp stamp; stamp_of(found.gl_pathv[i], stamp) &&
                                  seen.insert({stamp.device, stamp.inode}).second)
                     paths.emplace_back(found.gl_pathv[i]);
         ::globfree(&found);
     }
+    incomplete_ = shut_folder;
     return paths;
 }
 
 Definitions::File Definitions::read(const std::string& path, const Complain& complain) const {
     File file;
     XlFile xl = read_xl_file(path);
+    file.error = xl.error;
+    if (file.error != 0)
+        return file;
     file.names_domain = !xl.name.empty();
     file.mentions_vscsi = xl.mentions_vscsi;
     file.definition = {path, std::move(xl.name), std::move(xl.uuid), {}};
@@ -89,7 +104,14 @@ void Definitions::refresh(const Complain& complain) {
             continue;
         }
         File file = read(path, complain);
-        file.stamp = stamp;
+        if (file.error == 0) {
+            file.stamp = stamp;
+        } else {
+            incomplete_ = true;
+            if (before == files_.end() || before->second.error != file.error)
+                complain(path + ": " + std::generic_category().message(file.error) +
+                         "; it is read as soon as it can be");
+        }
         files.emplace(path, std::move(file));
     }
     files_ = std::move(files);

@@ -13,6 +13,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -40,6 +41,9 @@ class Definitions {
 
     /// Reads what is new or has changed, forgets what is gone.
     void refresh(const Complain& complain);
+    /// Whether there may be more than the last refresh() could read: files or folders that are
+    /// there, but could not be opened.
+    [[nodiscard]] bool incomplete() const { return incomplete_; }
     /// What the domain gets. Null if no file names it, or has no LUNs or a mistake, or if several
     /// files do.
     [[nodiscard]] const Definition* find(const std::string& name, const std::string& uuid,
@@ -49,11 +53,13 @@ class Definitions {
     /// What tells that a file is the same as before.
     struct Stamp {
         std::uint64_t device = 0, inode = 0, size = 0;
-        std::int64_t seconds = 0, nanoseconds = 0;
+        std::int64_t written_s = 0, written_ns = 0;
+        std::int64_t changed_s = 0, changed_ns = 0; ///< the inode: also if a time was set back
         friend bool operator==(const Stamp&, const Stamp&) = default;
     };
     struct File {
-        Stamp stamp;
+        std::optional<Stamp> stamp; ///< none: it could not be read, and will be tried again
+        int error = 0;              ///< errno, then
         bool names_domain = false;
         bool mentions_vscsi = false;
         bool usable = false;    ///< it has LUNs and no mistake
@@ -63,7 +69,7 @@ class Definitions {
     using Files = std::vector<File*>;
 
     [[nodiscard]] static bool stamp_of(const std::string& path, Stamp& stamp);
-    [[nodiscard]] std::vector<std::string> present() const;
+    [[nodiscard]] std::vector<std::string> present();
     [[nodiscard]] File read(const std::string& path, const Complain& complain) const;
     void index();
     void find_contested(const Complain& complain);
@@ -76,6 +82,7 @@ class Definitions {
     std::map<std::string, Files> by_name_; ///< in order
     std::map<std::string, Files> by_uuid_; ///< in lower case
     std::set<std::string> said_;           ///< of contested domains
+    bool incomplete_ = false;
 };
 
 } // namespace pvscsi::toolstack

@@ -97,13 +97,6 @@ Result<unsigned> next_number(hv::Store& store, hv::StoreTxn txn, const Vhost& vh
     return static_cast<unsigned>(*next);
 }
 
-Result<void> remove_if_there(hv::Store& store, hv::StoreTxn txn, const std::string& path) {
-    auto done = store.remove(path, txn);
-    if (!done && done.error() == std::errc::no_such_file_or_directory)
-        return {};
-    return done;
-}
-
 } // namespace
 
 Result<void> write_vhost(hv::Store& store, hv::StoreTxn txn, const Vhost& vhost,
@@ -148,6 +141,13 @@ Result<void> remove_vhost(hv::Store& store, hv::StoreTxn txn, const Vhost& vhost
     if (auto done = remove_if_there(store, txn, vhost.front()); !done)
         return done;
     return remove_if_there(store, txn, vhost.back());
+}
+
+Result<void> remove_if_there(hv::Store& store, hv::StoreTxn txn, const std::string& path) {
+    auto done = store.remove(path, txn);
+    if (!done && done.error() == std::errc::no_such_file_or_directory)
+        return {};
+    return done;
 }
 
 Result<void> write_state(hv::Store& store, hv::StoreTxn txn, const std::string& parent,

@@ -46,6 +46,9 @@ Result<void> remove_lun(hv::Store& store, hv::StoreTxn txn, const Vhost& vhost, 
 /// Both ends' nodes of a vhost. No error if they are gone already.
 Result<void> remove_vhost(hv::Store& store, hv::StoreTxn txn, const Vhost& vhost);
 
+/// A node with all below it. No error if it is not there.
+Result<void> remove_if_there(hv::Store& store, hv::StoreTxn txn, const std::string& path);
+
 Result<void> write_state(hv::Store& store, hv::StoreTxn txn, const std::string& parent,
                          xenbus::State state);
 

@@ -152,6 +152,7 @@ XlFile read_xl_file(const std::string& path) {
     file.path = path;
     const auto text = read_small_file(path);
     if (!text) {
+        file.error = text.error().code;
         file.mistakes.push_back(path + ": " + text.error().reason +
                                 "; expected an xl configuration file");
         return file;

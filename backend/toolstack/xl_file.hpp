@@ -15,6 +15,7 @@ struct XlFile {
     std::string uuid;               ///< empty if the file gives none
     std::vector<std::string> vscsi; ///< the list's entries, as written
     bool mentions_vscsi = false;    ///< has the key, or can't be parsed and has the word
+    int error = 0;                  ///< errno, if it could not be read
     /// A line each, beginning with the file's name; the rest is not to be used if there are any,
     /// but what could be read is there, to look for more of them.
     std::vector<std::string> mistakes;

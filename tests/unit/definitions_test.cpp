@@ -1,10 +1,13 @@
 // Which domain is known by which file: by name, by uuid, and by no file where two name it.
 #include "backend/toolstack/definitions.hpp"
+#include "tests/support/no_files.hpp"
 #include "tests/support/temp_folder.hpp"
 
 #include <catch2/catch.hpp>
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 using namespace pvscsi;
 using namespace pvscsi::toolstack;
@@ -153,6 +156,56 @@ TEST_CASE("a mistake is said once, until the file changes") {
     bed.domain("a.cfg", "a", "", "vscsi = [ 'ram:16M,0:0' ]\n");
     bed.refresh();
     CHECK(bed.said.size() == 2);
+}
+
+TEST_CASE("a file that could not be read is complained of once, and read as soon as it can be") {
+    Bed bed;
+    const auto file = bed.domain("a.cfg", "a");
+    const uid_t self = ::geteuid();
+    REQUIRE(::chmod(bed.folder.path(".").c_str(), 0755) == 0);
+    REQUIRE(::chmod(file.c_str(), 0) == 0);
+    REQUIRE((self != 0 || ::seteuid(65534) == 0)); // root may read anything
+    bed.refresh();
+    bed.refresh();
+    CHECK(bed.definitions.incomplete());
+    REQUIRE((self != 0 ? ::chmod(file.c_str(), 0600) : ::seteuid(self)) == 0);
+    CHECK(bed.said == std::vector{file + ": Permission denied; it is read as soon as it can be"});
+    CHECK(bed.find("a") == "-");
+    bed.refresh();
+    CHECK(bed.find("a") == "a.cfg");
+    CHECK_FALSE(bed.definitions.incomplete());
+}
+
+TEST_CASE("folders that could not be looked into are known not to be empty") {
+    Bed bed;
+    bed.domain("a.cfg", "a"); // the other pattern's folder is not there, and that is no error
+    {
+        const test::NoFiles no_files;
+        bed.refresh();
+    }
+    CHECK(bed.find("a") == "-");
+    CHECK(bed.definitions.incomplete());
+    bed.refresh();
+    CHECK(bed.find("a") == "a.cfg");
+    CHECK_FALSE(bed.definitions.incomplete());
+}
+
+TEST_CASE("a change that neither size nor time of writing shows is seen") {
+    Bed bed;
+    const auto file = bed.domain("a.cfg", "a");
+    bed.refresh();
+    struct ::stat before {
+    }, now{};
+    REQUIRE(::stat(file.c_str(), &before) == 0);
+    do { // until the file system's clock has moved on
+        bed.domain("a.cfg", "b");
+        const ::timespec times[2]{before.st_atim, before.st_mtim};
+        REQUIRE(::utimensat(AT_FDCWD, file.c_str(), times, 0) == 0);
+        REQUIRE(::stat(file.c_str(), &now) == 0);
+    } while (now.st_ctim.tv_nsec == before.st_ctim.tv_nsec);
+    bed.refresh();
+    CHECK(bed.find("a") == "-");
+    CHECK(bed.find("b") == "a.cfg");
 }
 
 TEST_CASE("a file that is found twice counts once") {

@@ -1,7 +1,9 @@
 // Domains that appear are given the LUNs of their file, once and by the right file.
 #include "backend/domain_watch.hpp"
+#include "tests/support/no_files.hpp"
 #include "tests/support/store_host.hpp"
 #include "tests/support/temp_folder.hpp"
+#include "tests/support/unreliable_store.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -17,9 +19,10 @@ struct Bed {
     test::StoreHost host;
     test::Folder folder;
     hv::XsStore store = host.connect();
+    test::UnreliableStore seen{store}; ///< by the watch
     boost::asio::io_context control{1};
     std::shared_ptr<DomainWatch> watch = std::make_shared<DomainWatch>(
-        control, store, DomId{0}, std::vector<std::string>{folder.path("*.cfg")});
+        control, seen, DomId{0}, std::vector<std::string>{folder.path("*.cfg")});
 
     void define(const std::string& name, const std::string& vscsi, const std::string& id = "") {
         folder.file(name + ".cfg", "name = \"demo\"\n" +
@@ -106,6 +109,20 @@ TEST_CASE("vhosts that are there already are left alone") {
     CHECK(bed.pdev(5) == "-");
 }
 
+TEST_CASE("vhosts that cannot be looked at are not taken for none, and left alone") {
+    Bed bed;
+    bed.define("a", "'ram:1M,0:0:0:0'");
+    bed.start(5);
+    const std::string frontend = bed.back(5) + "/1/frontend";
+    bed.set(frontend, "/local/domain/5/device/vscsi/1");
+    bed.set(bed.back(5) + "/1/vm", "/vm/" + uuid);
+    bed.seen.unreadable = bed.back(5) + GENERATE("", "/1/vm");
+    bed.watch->look();
+    CHECK(bed.pdev(5) == "-");
+    CHECK(bed.store.read(frontend));
+    CHECK(bed.seen.open_transactions == 0);
+}
+
 TEST_CASE("a domain without a name yet is looked at again, by itself") {
     Bed bed;
     bed.define("a", "'ram:1M,0:0:0:0'");
@@ -115,6 +132,19 @@ TEST_CASE("a domain without a name yet is looked at again, by itself") {
     bed.set("/local/domain/5/name", "demo");
     bed.set("/local/domain/5/vm", "/vm/" + uuid);
     REQUIRE(bed.store.mkdir("/local/domain/5/device"));
+    bed.control.run(); // ends when it has nothing more to wait for
+    CHECK(bed.pdev(5) == "ram:1M");
+}
+
+TEST_CASE("a domain whose file cannot be read for now gets its LUNs once it can be") {
+    Bed bed;
+    bed.define("a", "'ram:1M,0:0:0:0'");
+    bed.start(5);
+    {
+        const test::NoFiles no_files;
+        bed.watch->look();
+    }
+    CHECK(bed.pdev(5) == "-");
     bed.control.run(); // ends when it has nothing more to wait for
     CHECK(bed.pdev(5) == "ram:1M");
 }
