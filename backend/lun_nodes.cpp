@@ -3,6 +3,7 @@
 #include "common/base/log.hpp"
 #include "common/config/options.hpp"
 
+#include <algorithm>
 #include <stdexcept>
 
 namespace pvscsi::backend {
@@ -13,13 +14,35 @@ std::vector<LunNode> LunNodes::list() {
     if (!names)
         return nodes;
     for (const std::string& name : *names) {
-        const auto state = store_.read(path(name, "state"));
-        if (!state)
+        const auto text = store_.read(path(name, "state"));
+        if (!text)
             continue; // half written or half removed: the next event shows it whole
-        nodes.push_back({name, xenbus::state_from_node(*state).value_or(xenbus::State::unknown),
-                         store_.read(path(name, "error")).has_value()});
+        const auto state = xenbus::state_from_node(*text).value_or(xenbus::State::unknown);
+        // A unit that works has no error, and with thousands of them each read counts.
+        const bool has_error =
+            state == xenbus::State::closed && store_.read(path(name, "error")).has_value();
+        nodes.push_back({name, state, has_error});
     }
     return nodes;
+}
+
+xenbus::State LunNodes::state(const std::string& name) {
+    const auto text = store_.read(path(name, "state"));
+    return text ? xenbus::state_from_node(*text).value_or(xenbus::State::unknown)
+                : xenbus::State::unknown;
+}
+
+bool LunNodes::is_news(std::string_view node) {
+    const std::string name(node.substr(0, node.find('/')));
+    const auto leaf = node.substr(std::min(name.size(), node.size()));
+    if (leaf == "/error" || leaf == "/warning" || leaf == "/identity")
+        return false;
+    const auto ours = written_.find(name);
+    if (leaf == "/state" && ours != written_.end() && state(name) == ours->second)
+        return false;
+    if (ours != written_.end())
+        written_.erase(ours);
+    return true;
 }
 
 std::optional<std::set<std::string>> LunNodes::names() {
@@ -83,6 +106,7 @@ void LunNodes::set_identity(const std::string& name, const std::string& identity
 }
 
 void LunNodes::set_state(const std::string& name, xenbus::State state) {
+    written_[name] = state;
     if (const auto done = store_.write(path(name, "state"), xenbus::to_node(state)); !done)
         log::warning("node={} write failed error=\"{}\"", path(name, "state"),
                      done.error().message());

@@ -10,6 +10,7 @@
 #include "common/xenbus/nodes.hpp"
 #include "common/xenbus/state.hpp"
 
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -21,7 +22,7 @@ namespace pvscsi::backend {
 struct LunNode {
     std::string name; ///< "dev-0"
     xenbus::State state = xenbus::State::unknown;
-    bool has_error = false;
+    bool has_error = false; ///< one at Closed
 };
 
 class LunNodes {
@@ -31,6 +32,10 @@ class LunNodes {
         : store_(store), owner_(owner), root_(path + "/vscsi-devs") {}
 
     [[nodiscard]] std::vector<LunNode> list();
+    [[nodiscard]] xenbus::State state(const std::string& name);
+    /// False: a change of this node, "dev-3/state", is our own doing. Watches don't tell whose a
+    /// change was, and may tell of two at once: so it is what the node holds now that counts.
+    [[nodiscard]] bool is_news(std::string_view node);
     /// The names alone, in one round trip; nothing if the store can't tell now.
     [[nodiscard]] std::optional<std::set<std::string>> names();
     /// Throws std::runtime_error with what is missing or malformed.
@@ -61,6 +66,7 @@ class LunNodes {
     hv::Store& store_;
     const DomId owner_;
     const std::string root_;
+    std::map<std::string, xenbus::State, std::less<>> written_; ///< by us, to the units' `state`
 };
 
 } // namespace pvscsi::backend

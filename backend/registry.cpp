@@ -13,9 +13,14 @@ constexpr auto new_domain = "@introduceDomain";
 constexpr auto backend_token = "backend";
 /// Events taken before other handlers get their turn.
 constexpr int events_at_once = 256;
-/// Looks at one vhost: a burst, then so many a second.
-constexpr double look_burst = 50;
-constexpr double looks_per_second = 50;
+/// As long as there are more events they may be of the same vhosts, as when one with many LUNs is
+/// made; but so many batches at most.
+constexpr int most_put_off = 16;
+/// What a guest may have of the control thread's time for looks that it causes: a burst in seconds,
+/// then this share. A look counts as 4 ms at least, so there are 50 a second at most.
+constexpr double look_burst = 1;
+constexpr double look_share = 0.2;
+constexpr double least_look = 0.004;
 constexpr std::chrono::milliseconds postponement{50};
 constexpr std::chrono::seconds housekeeping_interval{5};
 } // namespace
@@ -56,13 +61,12 @@ void Registry::wait_for_store() {
 void Registry::take_events() {
     for (int i = 0; i < events_at_once; ++i) {
         const auto event = around_.store.next_event();
-        if (!event) {
-            look_at_dirty();
-            return;
-        }
+        if (!event)
+            return look_at_dirty();
         take_event(*event);
     }
-    look_at_dirty();
+    if (++put_off_ >= most_put_off)
+        look_at_dirty();
     boost::asio::post(around_.control, [this] { take_events(); });
 }
 
@@ -72,10 +76,14 @@ void Registry::take_event(const hv::WatchEvent& event) {
     if (event.token == new_domain)
         return domain_appeared_();
     if (event.token == backend_token) {
-        if (event.path.size() <= root_.size())
-            return rescan();
-        const auto key = key_of(std::string_view(event.path).substr(root_.size() + 1));
-        return key ? refresh(*key) : rescan();
+        const auto below_root =
+            std::string_view(event.path).substr(std::min(root_.size() + 1, event.path.size()));
+        const auto key = key_of(below_root);
+        if (!key)
+            rescan_ = true;
+        else if (is_news(*key, below_root))
+            touched_.insert(*key);
+        return;
     }
     // The token of a frontend's watch is its key.
     if (const auto key = key_of(event.token))
@@ -93,6 +101,15 @@ std::optional<Registry::Key> Registry::key_of(std::string_view below_root) const
         return {};
     return Key{DomId{static_cast<std::uint16_t>(*guest)},
                DevId{static_cast<std::uint32_t>(*device)}};
+}
+
+/// Most of what happens below B is our own doing.
+bool Registry::is_news(const Key& key, std::string_view below_root) {
+    const auto place = vhosts_.find(key);
+    const auto device = below_root.find('/') + 1;
+    const auto below = below_root.find('/', device);
+    return place == vhosts_.end() || below == std::string_view::npos ||
+           place->second.vhost->is_news(below_root.substr(below + 1));
 }
 
 /// No children if there is no such node, nothing if the store can't tell: what is not known to be
@@ -123,8 +140,10 @@ void Registry::rescan() {
     for (const auto& [key, entry] : std::map(vhosts_))
         if (!present.contains(key))
             drop(key);
+    // What has changed below the others has events of its own.
     for (const Key& key : present)
-        refresh(key);
+        if (!vhosts_.contains(key))
+            touched_.insert(key);
 }
 
 void Registry::refresh(const Key& key) {
@@ -136,7 +155,9 @@ void Registry::refresh(const Key& key) {
     }
     if (!vhosts_.contains(key))
         add(key);
-    dirty_.insert(key);
+    dirty_.erase(key);
+    if (const auto place = vhosts_.find(key); place != vhosts_.end())
+        look(place->second);
 }
 
 void Registry::add(const Key& key) {
@@ -166,12 +187,17 @@ void Registry::drop(const Key& key) {
 }
 
 void Registry::look_at_dirty() {
+    put_off_ = 0;
+    if (std::exchange(rescan_, false))
+        rescan();
+    for (const Key& key : std::exchange(touched_, {}))
+        refresh(key);
     for (const Key& key : std::exchange(dirty_, {})) {
         const auto place = vhosts_.find(key);
         if (place == vhosts_.end())
             continue;
         if (may_look(place->second))
-            place->second.vhost->look();
+            look(place->second);
         else
             dirty_.insert(key);
     }
@@ -187,12 +213,19 @@ void Registry::look_at_dirty() {
 bool Registry::may_look(Entry& entry) {
     const auto now = std::chrono::steady_clock::now();
     const double seconds = std::chrono::duration<double>(now - entry.refilled).count();
-    entry.credit = std::min(look_burst, entry.credit + seconds * looks_per_second);
+    entry.credit = std::min(look_burst, entry.credit + seconds * look_share);
     entry.refilled = now;
-    if (entry.credit < 1)
-        return false;
-    entry.credit -= 1;
-    return true;
+    return entry.credit > 0;
+}
+
+/// Every look counts, also one that only follows from what the guest has caused.
+void Registry::look(Entry& entry) {
+    const auto begin = std::chrono::steady_clock::now();
+    const auto vhost = entry.vhost;
+    vhost->look();
+    const double seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    entry.credit = std::max(-look_burst, entry.credit - std::max(seconds, least_look));
 }
 
 /// A dead domain's nodes below its backends stay: the next domain with its number could read them.

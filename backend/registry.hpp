@@ -2,7 +2,8 @@
 // or their domain are gone.
 //
 // Thread: control. A guest may write its nodes as often as it likes: events of a vhost collapse
-// into one look, and looks of one vhost are limited in number per second.
+// into one look, and those that a guest causes are limited, in number and in the time they take: a
+// vhost with many LUNs takes long to be looked at.
 #pragma once
 
 #include "backend/vhost.hpp"
@@ -40,7 +41,7 @@ class Registry {
     };
     struct Entry {
         std::shared_ptr<Vhost> vhost;
-        double credit = 0; ///< looks that it may have now
+        double credit = 0; ///< seconds of looking that its guest may cause now
         std::chrono::steady_clock::time_point refilled{};
     };
 
@@ -52,7 +53,9 @@ class Registry {
     void add(const Key& key);
     void drop(const Key& key);
     void look_at_dirty();
-    [[nodiscard]] bool may_look(Entry& entry);
+    void look(Entry& entry);
+    [[nodiscard]] static bool may_look(Entry& entry);
+    [[nodiscard]] bool is_news(const Key& key, std::string_view below_root);
     void bury_dead_domains();
     void remove_stale_state();
     void stop_watching() noexcept;
@@ -69,7 +72,10 @@ class Registry {
     std::function<void()> domain_appeared_;
     const std::string root_;
     std::map<Key, Entry> vhosts_;
-    std::set<Key> dirty_;
+    bool rescan_ = false;   ///< vhosts may have come or gone
+    std::set<Key> touched_; ///< something below B has changed, which no guest can write
+    std::set<Key> dirty_;   ///< the guest has written
+    int put_off_ = 0;       ///< batches of events since the last looks
     std::map<Worker*, unsigned> load_;
     boost::asio::posix::stream_descriptor store_event_;
     boost::asio::steady_timer postponed_;

@@ -47,6 +47,8 @@ void Vhost::look() {
 
 void Vhost::act(State ours, State theirs) {
     const bool up = link_ == Link::up;
+    if (theirs != round_)
+        round_ = State::unknown;
     switch (theirs) {
     case State::unknown: // the frontend's nodes are gone
         if (up)
@@ -182,9 +184,12 @@ void Vhost::while_connected(State ours) {
 
 /// The frontend has let go of what is to be removed and waits for what is new.
 void Vhost::reconfigure(State ours) {
-    failed_.clear();
-    if (tend_luns())
-        move(ours, State::reconfigured);
+    if (begins(State::reconfiguring))
+        failed_.clear();
+    if (!tend_luns())
+        return;
+    round_ = State::unknown;
+    move(ours, State::reconfigured);
 }
 
 /// The frontend is connected to what we have ended, or a dead predecessor has: no command of its

@@ -23,6 +23,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <deque>
 #include <map>
 #include <set>
 
@@ -49,6 +50,9 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
 
     /// Something below B or F may have changed.
     void look();
+    /// False: a change at `below` (of B, such as "vscsi-devs/dev-3/state") is of our own making, or
+    /// none: no reason to look.
+    [[nodiscard]] bool is_news(std::string_view below);
     /// The vhost's nodes are gone, or the daemon ends for good: ends the connection at once.
     /// `closed` when the devices have let go. No node is written any more.
     void close(std::function<void()> closed);
@@ -102,13 +106,15 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
     void end_from_our_side(xenbus::State ours, const std::string& reason);
     void faulted(const std::string& reason);
 
-    /// False while a dead predecessor's commands still hold the backing of one.
-    bool tend_luns() {
-        close_removed_luns();
-        return open_new_luns();
-    }
-    void begin_round();
+    // vhost_turns.cpp
+    /// Begins to do what the frontend waits for at this state of its: false if it has begun.
+    bool begins(State waiting) noexcept { return std::exchange(round_, waiting) != waiting; }
+    bool tend_luns();
     bool open_new_luns();
+    void go_on_later();
+    void go_on();
+
+    void begin_round();
     bool open_lun(const LunNode& node);
     [[nodiscard]] std::shared_ptr<Target> open_target(const std::string& node_name);
     void serve_lun(const LunNode& node, std::shared_ptr<Target> target);
@@ -124,7 +130,7 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
     std::map<std::string, ServedLun>::iterator
     let_go(std::map<std::string, ServedLun>::iterator lun);
     void close_failed_luns();
-    void close_removed_luns();
+    void close_removed_luns(const std::vector<LunNode>& nodes);
     void close_vanished_luns();
     void confirm_luns(xenbus::State from, xenbus::State to);
     [[nodiscard]] Expected<Endpoint, std::string> read_endpoint();
@@ -161,6 +167,11 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
     std::set<std::string> failed_;                  ///< not to be opened before the next connection
     std::map<std::string, std::string> complaints_; ///< by node name: why it failed last
     std::map<std::string, std::string> troubles_;   ///< of units about to be served
+    std::deque<LunNode> to_open_;                   ///< as they were listed
+    bool settled_ = true;          ///< none that was listed is to be tried again soon
+    bool going_on_ = false;        ///< with what was listed: nothing is new
+    bool will_go_on_ = false;      ///< in the loop's next turn
+    State round_ = State::unknown; ///< what begins() was told
     std::uint64_t openings_ = 0;
     Link link_ = Link::down;
     Endpoint endpoint_;                  ///< of the present connection

@@ -8,9 +8,11 @@ namespace pvscsi::backend {
 using xenbus::State;
 
 void Vhost::connect(State ours) {
-    begin_round();
+    if (begins(State::initialised))
+        begin_round();
     if (!greet(ours))
         return;
+    round_ = State::unknown;
     // A LUN that was in use by an earlier connection is to be scanned anew.
     confirm_luns(State::connected, State::initialised);
     unconfirmed_ = true;

@@ -50,22 +50,6 @@ void require_allowed(const config::Settings& settings, const std::string& text) 
 
 } // namespace
 
-bool Vhost::open_new_luns() {
-    bool settled = true;
-    for (const LunNode& node : nodes_.list()) {
-        if (luns_.contains(node.name) || node.state == State::closing)
-            continue;
-        // 6 without an error was removed; with one it failed, and may do better for the next
-        // connection, but not for every look.
-        if ((node.state == State::closed && !node.has_error) || failed_.contains(node.name))
-            continue;
-        settled &= open_lun(node);
-    }
-    if (!settled)
-        look_again_soon();
-    return settled;
-}
-
 bool Vhost::open_lun(const LunNode& node) {
     try {
         serve_lun(node, open_target(node.name));
@@ -213,21 +197,22 @@ void Vhost::close_failed_luns() {
     }
 }
 
-void Vhost::close_removed_luns() {
-    const auto nodes = nodes_.list();
+void Vhost::close_removed_luns(const std::vector<LunNode>& nodes) {
+    std::map<std::string_view, State> states;
+    for (const LunNode& node : nodes)
+        states.emplace(node.name, node.state);
     for (auto it = luns_.begin(); it != luns_.end();) {
-        const auto node = std::find_if(nodes.begin(), nodes.end(),
-                                       [&](const auto& n) { return n.name == it->first; });
+        const auto node = states.find(it->first);
         // At Initialising under a known name: the toolstack has made the vhost anew.
-        const bool removed = node == nodes.end() || node->state == State::closing ||
-                             node->state == State::initialising;
+        const bool removed = node == states.end() || node->second == State::closing ||
+                             node->second == State::initialising;
         if (!removed) {
             ++it;
             continue;
         }
         const std::string name = it->first;
         it = let_go(it);
-        if (node != nodes.end() && node->state == State::closing) {
+        if (node != states.end() && node->second == State::closing) {
             forget_unit(name);
             nodes_.set_state(name, State::closed);
         }

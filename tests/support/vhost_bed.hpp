@@ -7,6 +7,7 @@
 #include "tests/support/store_host.hpp"
 
 #include <filesystem>
+#include <thread>
 
 namespace pvscsi::test {
 
@@ -47,6 +48,8 @@ class CountingStore final : public hv::XsStore {
     explicit CountingStore(const std::string& socket) : XsStore(socket) {}
     Result<std::string> read(const std::string& path, hv::StoreTxn txn) override {
         ++round_trips;
+        if (slowness.count() > 0)
+            std::this_thread::sleep_for(slowness);
         return XsStore::read(path, txn);
     }
     Result<std::vector<std::string>> list(const std::string& path, hv::StoreTxn txn) override {
@@ -54,6 +57,7 @@ class CountingStore final : public hv::XsStore {
         return XsStore::list(path, txn);
     }
     static inline unsigned round_trips = 0;
+    static inline std::chrono::microseconds slowness{0}; // of a read
 };
 
 class VhostHypervisor final : public hv::Hypervisor {
@@ -93,6 +97,7 @@ class VhostBed {
         opened.clear();
         serials.clear();
         busy_opens = busy_looks = 0;
+        CountingStore::slowness = std::chrono::microseconds(0);
         no_memory = false;
         host.add_guest(vhost_guest);
         workers.push_back(std::make_unique<backend::Worker>("bed", backend::Wait::event));
