@@ -39,8 +39,8 @@ void require_free(const VhostEntry& vhost, const Lun& lun) {
     for (const LunEntry& other : vhost.luns)
         if (!lun.name.empty() && other.name == lun.name)
             throw Failure(ExitCode::failed,
-                          fmt::format("the name '{}' is taken by {}; choose another one", lun.name,
-                                      printable(other.vdev)));
+                          fmt::format("the name '{}' is taken by {}; choose another one",
+                                      printable(lun.name), printable(other.vdev)));
 }
 
 class Attach {
@@ -152,7 +152,7 @@ class Attach {
             lun->error.empty() ? "the backend refused it without a reason" : lun->error;
         take_away();
         throw Failure(ExitCode::failed,
-                      fmt::format("{} ({}): {}; it was not attached", lun_.pdev_text,
+                      fmt::format("{} ({}): {}; it was not attached", printable(lun_.pdev_text),
                                   to_string(lun_.vdev), printable(reason)));
     }
 
@@ -181,7 +181,7 @@ std::string attach(Context& context, const std::string& name, const std::string&
     const auto domain = find_domain(context, name);
     const std::string what = lun.pdev_text + " as " + to_string(lun.vdev);
     Attach(context, domain, std::move(lun)).run();
-    return fmt::format("{} attached to domain {} '{}'", what, domain.id.value(),
+    return fmt::format("{} attached to domain {} '{}'", printable(what), domain.id.value(),
                        printable(domain.name));
 }
 

@@ -2,6 +2,7 @@
 #include "backend/toolstack/definitions.hpp"
 #include "backend/toolstack/host_check.hpp"
 #include "backend/toolstack/served.hpp"
+#include "backend/toolstack/text.hpp"
 #include "backend/toolstack/xl_file.hpp"
 
 #include <fmt/format.h>
@@ -131,7 +132,7 @@ std::string create(Context& context, const std::string& path) {
         throw Failure(ExitCode::failed,
                       fmt::format("domain '{}' runs already, with number {}; destroy it first, or "
                                   "give this one another name",
-                                  name, taken->id.value()));
+                                  printable(name), taken->id.value()));
     if (plan.luns == 0)
         context.warn(path + ": there is no vscsi= entry; the domain has no LUN");
     const DomId guest = context.domains.create(name, path, plan.file.uuid).id;

@@ -6,7 +6,7 @@
 
 namespace pvscsi::toolstack {
 
-/// Control characters as \xNN; everything else, UTF-8 included, as it is.
+/// Control characters and bytes that are no UTF-8 as \xNN; everything else as it is.
 [[nodiscard]] std::string printable(std::string_view text);
 
 } // namespace pvscsi::toolstack

@@ -77,9 +77,43 @@ bool is_uuid(std::string_view text) {
            });
 }
 
+bool is_word(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+/// The lines of a file that is right in which `key` is set, by '=' and not by '+='. A word before
+/// a '=' is always a key: values are texts, lists of texts, and numbers.
+std::vector<std::size_t> lines_setting(std::string_view text, std::string_view key) {
+    std::vector<std::size_t> lines;
+    std::size_t line = 1;
+    std::size_t i = 0;
+    const auto skip_to = [&](std::size_t end) { i = std::min(end, text.size()); };
+    while (i < text.size()) {
+        const char c = text[i];
+        if (c == '#') {
+            skip_to(text.find('\n', i));
+        } else if (c == '"' || c == '\'') { // no line's end can be in it
+            skip_to(text.find(c, i + 1));
+            skip_to(i + 1);
+        } else if (is_word(c)) {
+            const std::size_t begin = i;
+            while (i < text.size() && is_word(text[i]))
+                ++i;
+            const auto next = text.find_first_not_of(" \t", i);
+            if (text.substr(begin, i - begin) == key && next < text.size() && text[next] == '=')
+                lines.push_back(line);
+        } else {
+            line += c == '\n' ? 1 : 0;
+            ++i;
+        }
+    }
+    return lines;
+}
+
 class Reader {
   public:
-    Reader(const XLU_Config& config, XlFile& file) : config_(config), file_(file) {}
+    Reader(const XLU_Config& config, std::string_view text, XlFile& file)
+        : config_(config), text_(text), file_(file) {}
 
     void read() {
         read_name();
@@ -99,7 +133,7 @@ class Reader {
                      "' would be taken for a domain number; expected a name with a letter in it");
         else if (name.find('/') != std::string_view::npos || printable(name) != name)
             complain("name '" + printable(name) +
-                     "' cannot be a domain's; expected one without '/' and control characters");
+                     "' cannot be a domain's; expected UTF-8 without '/' and control characters");
     }
 
     void read_uuid() {
@@ -115,6 +149,11 @@ class Reader {
         file_.mentions_vscsi = error != ESRCH;
         if (error == ESRCH)
             return;
+        // libxlutil takes one of them and says nothing.
+        if (const auto lines = lines_setting(text_, "vscsi"); lines.size() > 1)
+            complain("vscsi is set in line " + std::to_string(lines[0]) + " and again in line " +
+                     std::to_string(lines[1]) +
+                     "; expected one list, or vscsi += [ ... ] to add to it");
         if (error != 0) {
             complain("vscsi is not a list; expected vscsi = [ 'PDEV,VDEV', ... ]");
             return;
@@ -142,6 +181,7 @@ class Reader {
     void complain(const std::string& text) { file_.mistakes.push_back(file_.path + ": " + text); }
 
     const XLU_Config& config_;
+    const std::string_view text_;
     XlFile& file_;
 };
 
@@ -169,7 +209,7 @@ XlFile read_xl_file(const std::string& path) {
             file.mistakes.push_back(path + ": " + std::generic_category().message(error));
         return file;
     }
-    Reader(*config, file).read();
+    Reader(*config, *text, file).read();
     return file;
 }
 

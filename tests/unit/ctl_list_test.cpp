@@ -53,6 +53,15 @@ TEST_CASE("list joins both ends, the daemon's reasons and the domain's name") {
     CHECK(bed.failure([&] { list(bed.context, {"nobody", false}); }).code() == ExitCode::not_found);
 }
 
+TEST_CASE("list shows paths that are no UTF-8, and its JSON stays UTF-8") {
+    VerbBed bed;
+    bed.demo("2", "4", "3");
+    bed.set(back + "/vscsi-devs/dev-0/p-dev", "file:/srv/gr\xc3\xbc\xff");
+    CHECK_THAT(list(bed.context, {}), Catch::Contains("file:/srv/gr\xc3\xbc\\xff\n"));
+    const auto rows = nlohmann::json::parse(list(bed.context, {{}, true})); // throws if it is not
+    CHECK(rows[0]["pdev"] == "file:/srv/gr\xc3\xbc\xef\xbf\xbd");
+}
+
 TEST_CASE("list shows what a device was that is gone") {
     VerbBed bed;
     bed.demo("2", "4", "3");

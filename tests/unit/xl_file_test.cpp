@@ -70,6 +70,10 @@ TEST_CASE("a file that is wrong is refused with all that is wrong in it") {
         Row{"name = 'a'\nvscsi = [ ['x'], 'y' ]\n", {"vscsi: entry 1 is not a text"}},
         Row{"name = '1'\nuuid = 'x'\nvscsi = 'y'\n",
             {"domain number", "not a UUID", "vscsi is not a list"}},
+        Row{"vscsi = [ 'x' ]\nname = 'a'\n\nvscsi=[ 'y' ]\n",
+            {"vscsi is set in line 1 and again in line 4; expected one list, or vscsi += ["}},
+        Row{"name = 'a'; vscsi = [\n 'x',\n 'y' ] # z\nvscsi\t= []\n",
+            {"vscsi is set in line 1 and again in line 4"}},
         Row{"name = 'a'\nvscsi = [ 'x'\n", {"config parsing error"}});
     CAPTURE(row.text);
     const auto path = folder.file("bad.cfg", row.text);
@@ -79,6 +83,18 @@ TEST_CASE("a file that is wrong is refused with all that is wrong in it") {
         CHECK_THAT(file.mistakes[i], Catch::StartsWith(path + ":"));
         CHECK_THAT(file.mistakes[i], Catch::Contains(row.mistakes[i]));
     }
+}
+
+TEST_CASE("a list that is added to is no second one, nor is one in a comment or a text") {
+    const Folder folder;
+    const XlFile file = read_xl_file(folder.file("a.cfg", "name = 'a'\n"
+                                                          "# vscsi = [ 'w' ]\n"
+                                                          "extra = \"vscsi = [ 'w' ]\"\n"
+                                                          "my_vscsi = [ 'w' ]\n"
+                                                          "vscsi = [ 'x' ]\n"
+                                                          "vscsi += [ 'y' ]\n"));
+    CHECK(file.mistakes.empty());
+    CHECK_THAT(file.vscsi, Catch::Equals(std::vector<std::string>{"x", "y"}));
 }
 
 TEST_CASE("a file that cannot be read is refused by its name") {
