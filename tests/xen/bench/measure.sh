@@ -6,6 +6,7 @@
 . /job/lib-lio.sh
 # shellcheck disable=SC1091  # written by bench.sh
 . /job/bench-settings
+: "${seconds:?}" "${points:?}" "${rounds:?}"
 guest_seconds=$((30 * BED_FACTOR + 10 * seconds))
 
 if [ "$points" = few ]; then
