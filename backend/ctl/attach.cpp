@@ -138,9 +138,10 @@ class Attach {
                           fmt::format("the guest has not answered within {}; {} was not attached",
                                       patience_text(context_), to_string(lun_.vdev)));
         throw Failure(ExitCode::timed_out,
-                      fmt::format("the guest has not finished taking {} up within {}; see "
-                                  "'pvscsictl list', and 'pvscsictl detach' to give up",
-                                  to_string(lun_.vdev), patience_text(context_)));
+                      fmt::format("{} was not taken up within {}: {}; it may still come, see "
+                                  "'pvscsictl list', or 'pvscsictl detach' gives up",
+                                  to_string(lun_.vdev), patience_text(context_),
+                                  late_party(context_, vhost_)));
     }
 
     void check_opened() {

@@ -46,8 +46,8 @@ class Detach {
         if (wait_settled(context_, vhost_, number_, deadline_, {State::closed}))
             return remove();
         if (force_) {
-            context_.warn(fmt::format("the guest has not let go of {} within {}; taken away", vdev_,
-                                      patience_text(context_)));
+            context_.warn(fmt::format("{} was not let go of within {}: {}; taken away", vdev_,
+                                      patience_text(context_), late_party(context_, vhost_)));
             return force_away();
         }
         give_up();
@@ -112,9 +112,9 @@ class Detach {
                                       "attached; --force takes it away all the same",
                                       vdev_, patience_text(context_)));
         throw Failure(ExitCode::timed_out,
-                      fmt::format("the removal of {} is not finished after {}; try again, or "
+                      fmt::format("the removal of {} is not finished after {}: {}; try again, or "
                                   "--force",
-                                  vdev_, patience_text(context_)));
+                                  vdev_, patience_text(context_), late_party(context_, vhost_)));
     }
 
     Context& context_;

@@ -59,10 +59,10 @@ Way change_vhost(
                 return state_at(context.store, hv::no_transaction, vhost.back()) != seen;
             }))
             throw Failure(ExitCode::timed_out,
-                          fmt::format("vhost {} of domain {} is busy ({}) for more than {}; "
+                          fmt::format("vhost {} of domain {} is busy ({}) for more than {}; {}; "
                                       "nothing was changed, try again later",
                                       vhost.device.value(), vhost.guest.value(), to_string(seen),
-                                      patience_text(context)));
+                                      patience_text(context), late_party(context, vhost)));
     }
 }
 
@@ -77,6 +77,22 @@ bool wait_settled(Context& context, const Vhost& vhost, unsigned number, Deadlin
         return back == State::connected &&
                (lun == State::unknown || std::find(ends.begin(), ends.end(), lun) != ends.end());
     });
+}
+
+Party awaited(State back, State front) noexcept {
+    const bool guest_waits = (back == State::reconfiguring && front == State::reconfiguring) ||
+                             (back == State::reconfigured && front == State::connected);
+    const bool guest_left = front == State::closing || front == State::closed ||
+                            front == State::initialising || front == State::initialised;
+    return guest_waits || guest_left ? Party::daemon : Party::guest;
+}
+
+std::string late_party(Context& context, const Vhost& vhost) {
+    const State back = state_at(context.store, hv::no_transaction, vhost.back());
+    const State front = state_at(context.store, hv::no_transaction, vhost.front());
+    if (awaited(back, front) == Party::guest)
+        return "the guest has not answered";
+    return "the backend daemon has not answered: see whether pvscsid runs and is not stopped";
 }
 
 bool withdraw(Context& context, const Vhost& vhost, unsigned number, std::optional<State> state) {

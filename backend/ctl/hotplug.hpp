@@ -37,6 +37,12 @@ Way change_vhost(
 bool wait_settled(Context& context, const Vhost& vhost, unsigned number, Deadline deadline,
                   std::initializer_list<xenbus::State> ends);
 
+/// Whose step of a reconfiguration is due, by the states of both ends.
+enum class Party : std::uint8_t { guest, daemon };
+[[nodiscard]] Party awaited(xenbus::State back, xenbus::State front) noexcept;
+/// "the guest has not answered", or that of the daemon with what to do about it.
+[[nodiscard]] std::string late_party(Context& context, const Vhost& vhost);
+
 /// Takes a reconfiguration back that the guest has not reacted to: dev-N to `state`, or away if
 /// there is none, and B to Connected. False if the guest has reacted meanwhile.
 bool withdraw(Context& context, const Vhost& vhost, unsigned number,

@@ -64,6 +64,32 @@ TEST_CASE("attach is taken back if the guest does not answer") {
     CHECK(bed.get(back + "/next-dev") == "2");
 }
 
+TEST_CASE("attach says who did not answer") {
+    VerbBed bed;
+    const auto said = [&] {
+        return std::string(
+            bed.failure([&] { attach(bed.context, "demo", "ram:2M,0:0:0:1"); }).what());
+    };
+    const std::string daemon = "the backend daemon has not answered: see whether pvscsid runs";
+    SECTION("the guest is ready for the change, and the daemon is stopped") {
+        bed.demo("4", "7", "4");
+        CHECK_THAT(said(), StartsWith("0:0:0:1 was not taken up within 0.2 s: " + daemon) &&
+                               Contains("'pvscsictl detach' gives up"));
+    }
+    SECTION("an earlier change waits for the daemon") {
+        const auto [b_state, f_state] =
+            GENERATE(table<std::string, std::string>({{"7", "7"}, {"8", "4"}, {"7", "6"}}));
+        bed.demo(b_state, f_state, "3");
+        CHECK_THAT(said(), Contains("is busy (") && Contains(daemon));
+    }
+    SECTION("an earlier change waits for the guest") {
+        const auto [b_state, f_state] =
+            GENERATE(table<std::string, std::string>({{"7", "4"}, {"8", "7"}}));
+        bed.demo(b_state, f_state, "3");
+        CHECK_THAT(said(), Contains("is busy (") && Contains("the guest has not answered"));
+    }
+}
+
 TEST_CASE("attach waits for a busy vhost, and changes nothing if it stays busy") {
     VerbBed bed;
     const std::string busy = GENERATE("3", "5", "7", "8");
