@@ -179,6 +179,8 @@ void Core::control(bool now) {
     if (!queue_.check_deadlines(time))
         fail("the backend does not answer", time);
     xenbus_.step(time);
+    if (xenbus_.fd() < 0 && !std::exchange(store_lost_, true))
+        tell({Event::Kind::store_lost, {}, "the connection to the store has ended"});
     waiter_.watch_store(xenbus_.fd());
 }
 

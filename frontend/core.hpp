@@ -72,12 +72,13 @@ class Core final : private FrontHandler {
     std::unique_ptr<Link> link_;
     std::function<void(const Event&)> on_event_;
 
-    bool up_ = false;      ///< commands are taken
-    bool was_up_ = false;  ///< the caller has been told of a connection, and not of its end
-    bool trusted_ = false; ///< the connection has seen no fault
-    bool opened_ = false;  ///< the session is the caller's: from now on there are Events
-    bool polling_ = false; ///< inside poll(): callbacks run
-    bool slept_ = false;   ///< prepare_to_sleep() said yes
+    bool up_ = false;         ///< commands are taken
+    bool was_up_ = false;     ///< the caller has been told of a connection, and not of its end
+    bool trusted_ = false;    ///< the connection has seen no fault
+    bool opened_ = false;     ///< the session is the caller's: from now on there are Events
+    bool polling_ = false;    ///< inside poll(): callbacks run
+    bool store_lost_ = false; ///< the caller has been told
+    bool slept_ = false;      ///< prepare_to_sleep() said yes
     bool control_due_ = false;
     unsigned until_clock_ = 0; ///< polls before the clock is read again
     unsigned polls_per_clock_ = 1;

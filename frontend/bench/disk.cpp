@@ -1,9 +1,12 @@
 #include "frontend/bench/disk.hpp"
 
 #include "common/base/bytes.hpp"
+#include "common/scsi/sense.hpp"
+#include "common/scsi/status.hpp"
 
 #include <fmt/format.h>
 #include <limits>
+#include <scsi/sg_lib.h>
 #include <stdexcept>
 
 namespace pvscsi::bench {
@@ -40,6 +43,18 @@ Answer run(Session& session, const Hctl& lun, std::span<const std::uint8_t> cdb,
     while (!ended)
         session.wait(std::chrono::milliseconds(100));
     return answer;
+}
+
+/// "MEDIUM ERROR, 11h/00h: Unrecovered read error"
+std::string describe(const scsi::Sense& sense) {
+    std::array<char, 64> key{};
+    std::array<char, 128> text{};
+    ::sg_get_sense_key_str(static_cast<int>(sense.key()), static_cast<int>(key.size()), key.data());
+    ::sg_get_asc_ascq_str(sense.asc(), sense.ascq(), static_cast<int>(text.size()), text.data());
+    std::string_view what(text.data());
+    if (constexpr std::string_view label = "Additional sense: "; what.starts_with(label))
+        what.remove_prefix(label.size());
+    return fmt::format("{}, {:02x}h/{:02x}h: {}", key.data(), sense.asc(), sense.ascq(), what);
 }
 
 } // namespace
@@ -82,15 +97,17 @@ void TransferCdb::set(bool write, std::uint64_t lba, std::uint32_t blocks) noexc
 }
 
 std::string describe(const Completion& completion) {
-    std::string text =
-        fmt::format("host={} status={:#04x} residual={}", static_cast<int>(completion.host),
-                    completion.status, completion.residual);
-    if (!completion.sense.empty()) {
-        text += " sense=";
-        for (const std::uint8_t byte : completion.sense)
-            text += fmt::format("{:02x}", byte);
-    }
-    return text;
+    if (completion.host == Host::no_connect)
+        return "there is no such LUN (NO CONNECT)";
+    if (completion.host != Host::ok)
+        return fmt::format("the command did not get through ({})",
+                           scsi::to_string(static_cast<scsi::HostCode>(completion.host)));
+    if (!completion.sense.empty())
+        return describe(scsi::Sense::from_bytes(completion.sense));
+    if (completion.status != 0)
+        return fmt::format("status {:02x}h ({})", completion.status,
+                           scsi::to_string(static_cast<scsi::Status>(completion.status)));
+    return fmt::format("{} bytes were not transferred", completion.residual);
 }
 
 } // namespace pvscsi::bench

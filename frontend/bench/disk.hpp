@@ -29,7 +29,7 @@ class TransferCdb {
     std::size_t size_ = 0;
 };
 
-/// "host=... status=... sense=..." of a command that did not end well.
+/// What became of a command that did not end well, in words.
 std::string describe(const Completion& completion);
 
 } // namespace pvscsi::bench

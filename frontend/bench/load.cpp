@@ -59,6 +59,11 @@ Load::Load(Session& session, const Options& options)
         map_.emplace(blocks_);
 }
 
+void Load::hear(const Event& event) {
+    if (event.kind == Event::Kind::closed || event.kind == Event::Kind::store_lost)
+        end_ = event.reason;
+}
+
 Result Load::run() {
     if (options_.verify && options_.reads())
         run_pass(Pass::fill, 1e9);
@@ -85,6 +90,10 @@ void Load::run_pass(Pass pass, double seconds) {
         start(job);
     while (in_flight_ > 0) {
         const bool idle = !wait();
+        if (!end_.empty())
+            throw std::runtime_error("the load ends before its time: " + end_ +
+                                     "; is the domain still there, and its host?");
+        tell_cut_off();
         if (waiting_ > 0)
             for (Job& job : jobs_)
                 if (std::exchange(job.waits, false))
@@ -94,6 +103,14 @@ void Load::run_pass(Pass pass, double seconds) {
             return;
         }
     }
+}
+
+/// One line for all commands that a connection has taken with it.
+void Load::tell_cut_off() {
+    if (cut_off_ == 0)
+        return;
+    fmt::print(stderr, "pvscsi-bench: the connection was lost with {} commands in flight\n",
+               std::exchange(cut_off_, 0));
 }
 
 /// Looks at the time and at signals now and then; nothing may end for long, but not for ever.
@@ -181,7 +198,9 @@ void Load::ended(Job& job, const Completion& completion) {
         ++measured.commands;
         measured.latency.add(rate_.to_ns(now - job.started));
     }
-    if (!good)
+    if (completion.host == Host::transport_disrupted)
+        ++result_.errors, ++cut_off_;
+    else if (!good)
         complain(job, describe(completion));
     if (map_) {
         map_->end(job.block);

@@ -38,7 +38,11 @@ class Load {
     Load(const Load&) = delete;
     Load& operator=(const Load&) = delete;
 
+    /// Throws std::runtime_error if the session ends for good, or loses the store, before it is
+    /// done.
     Result run();
+    /// To be told of the session's events.
+    void hear(const Event& event);
     /// Ends run() soon; for a signal handler.
     static void interrupt() noexcept;
 
@@ -63,6 +67,7 @@ class Load {
     void check_data(Job& job);
     bool wait();
     [[nodiscard]] SpinWindow::Duration elapsed(std::uint64_t from, std::uint64_t to) const noexcept;
+    void tell_cut_off();
     [[nodiscard]] bool stuck() noexcept;
     void complain(const Job& job, const std::string& what);
     [[nodiscard]] std::uint64_t random() noexcept;
@@ -79,8 +84,10 @@ class Load {
 
     Pass pass_ = Pass::measure;
     bool stop_ = false;
-    unsigned in_flight_ = 0; ///< commands that are not done, waiting ones as well
-    unsigned waiting_ = 0;   ///< of them: not submitted, there is no backend
+    std::string end_;           ///< why the session will never serve again; empty: it may
+    std::uint64_t cut_off_ = 0; ///< commands that ended with the connection, not yet told of
+    unsigned in_flight_ = 0;    ///< commands that are not done, waiting ones as well
+    unsigned waiting_ = 0;      ///< of them: not submitted, there is no backend
     unsigned idle_turns_ = 0;
     std::uint64_t last_end_ = 0; ///< ticks when a command ended last
     std::uint64_t end_ticks_ = 0;

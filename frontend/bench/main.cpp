@@ -20,6 +20,7 @@ int main(int argc, char** argv) {
         std::signal(SIGINT, [](int) { bench::Load::interrupt(); });
         std::signal(SIGTERM, [](int) { bench::Load::interrupt(); });
         load = std::make_unique<bench::Load>(*session, options);
+        session->on_event([&load](const Event& event) { load->hear(event); });
         const bench::Result result = load->run();
         const std::string report =
             options.json ? to_json(options, result) : to_text(options, result);

@@ -2,6 +2,7 @@
 
 #include "common/base/command_line.hpp"
 
+#include <charconv>
 #include <random>
 #include <stdexcept>
 
@@ -16,6 +17,16 @@ const std::map<std::string, Access> access_names{{"read", Access::read},
                                                  {"randrw", Access::randrw}};
 const std::map<std::string, Wait> wait_names{
     {"event", Wait::event}, {"adaptive", Wait::adaptive}, {"poll", Wait::poll}};
+
+/// Empty if it is a time that a run may take; CLI11's own range would print its end in 300 digits.
+std::string check_runtime(const std::string& text) {
+    double seconds = 0;
+    const char* const end = text.data() + text.size();
+    const auto read = std::from_chars(text.data(), end, seconds);
+    if (read.ec == std::errc() && read.ptr == end && seconds > 0 && seconds <= 1e9)
+        return "";
+    return "'" + text + "' is no time; expected seconds, more than 0";
+}
 
 template <class Value>
 const char* name_of(const std::map<std::string, Value>& names, Value value) {
@@ -56,7 +67,7 @@ bool parse_options(int argc, char** argv, Options& options, int& status) {
     app.add_option("--size", options.size, "bytes of the LUN to use (default: all)")
         ->transform(CLI::AsSizeValue(false));
     app.add_option("--iodepth", options.depth, "commands in flight")->check(CLI::Range(1, 16));
-    app.add_option("--runtime", options.runtime, "seconds")->check(CLI::PositiveNumber);
+    app.add_option("--runtime", options.runtime, "seconds")->check(check_runtime);
     add_choice(app, "--wait", options.wait, wait_names,
                "sleep at once (event), spin for a bounded time (adaptive, the default), or never "
                "sleep (poll)");

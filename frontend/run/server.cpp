@@ -229,6 +229,7 @@ void Server::on_event(Vhost& vhost, const Event& event) {
         break;
     case Event::Kind::disconnected:
     case Event::Kind::failed:
+    case Event::Kind::store_lost:
         break; // commands wait for its return
     }
 }

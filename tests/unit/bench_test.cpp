@@ -3,11 +3,14 @@
 #include "tests/support/frontend_bed.hpp"
 
 #include "common/base/bytes.hpp"
+#include "common/scsi/sense.hpp"
 
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
 #include <cstring>
+#include <iostream>
+#include <sstream>
 
 using namespace pvscsi;
 using namespace pvscsi::test;
@@ -139,6 +142,64 @@ TEST_CASE("commands that fail are counted, and the run goes on") {
     const auto result = load.run();
     CHECK(result.errors > 1);
     CHECK(result.read.commands > 5 * result.errors);
+}
+
+TEST_CASE("a run ends at once when the session has ended for good, or the store is gone") {
+    DiskBed bed;
+    bench::Options options = quick_options();
+    options.verify = false;
+    options.runtime = 1000;
+    const bool removed = GENERATE(true, false);
+    unsigned until = 50;
+    bed.backend.answer = [&](const ring::WireRequest& request) {
+        if (--until == 0 && removed)
+            bed.host.remove(bed.backend.front);
+        if (until == 0 && !removed) {
+            bed.host.store_error = EIO;
+            bed.host.fire(bed.backend.back + "/state");
+        }
+        return bed.serve(request);
+    };
+    bench::Load load(*bed.session, options);
+    bed.session->on_event([&](const Event& event) { load.hear(event); });
+    CHECK_THROWS_WITH(load.run(),
+                      Catch::Contains("the load ends before its time: ") &&
+                          Catch::Contains(removed ? "the device was removed"
+                                                  : "the connection to the store has ended"));
+    bed.session.reset(); // the load's commands end with it
+}
+
+TEST_CASE("what became of a command is told in words") {
+    using bench::describe;
+    Completion completion;
+    completion.residual = 512;
+    CHECK(describe(completion) == "512 bytes were not transferred");
+    completion.status = 0x08;
+    CHECK(describe(completion) == "status 08h (BUSY)");
+    completion.status = 0x02;
+    const auto sense = scsi::Sense::fixed(scsi::SenseKey::medium_error, 0x11, 0x00);
+    completion.sense = sense.bytes();
+    CHECK(describe(completion) == "Medium Error, 11h/00h: Unrecovered read error");
+    completion.host = Host::transport_disrupted;
+    CHECK(describe(completion) == "the command did not get through (TRANSPORT DISRUPTED)");
+    completion.host = Host::no_connect;
+    CHECK(describe(completion) == "there is no such LUN (NO CONNECT)");
+}
+
+TEST_CASE("a time that is none is refused in one line") {
+    const std::string text = GENERATE("-1", "0", "nan", "inf", "1e300", "5x", "");
+    std::string runtime = "--runtime=" + text;
+    char program[] = "pvscsi-bench", domain[] = "demo", lun[] = "0:0:0:0";
+    char* arguments[] = {program, domain, lun, runtime.data()};
+    bench::Options options;
+    int status = 0;
+    std::ostringstream errors;
+    auto* const before = std::cerr.rdbuf(errors.rdbuf());
+    const bool goes_on = bench::parse_options(4, arguments, options, status);
+    std::cerr.rdbuf(before);
+    CHECK_FALSE(goes_on);
+    CHECK(status == 2);
+    CHECK(errors.str().size() < 200);
 }
 
 TEST_CASE("options that do not fit the unit are refused") {

@@ -134,6 +134,7 @@ TEST_CASE("I/O goes on when the store is lost") {
     REQUIRE(session.submit(command(test_unit_ready), outcome.handler()));
     REQUIRE(bed.run_until([&] { return outcome.calls == 1; }));
     CHECK(session.connected());
+    CHECK(bed.count(Kind::store_lost) == 1);
 }
 
 TEST_CASE("a session that has lost both store and backend sleeps") {

@@ -136,6 +136,7 @@ struct Event {
         reconnected,  ///< commands are taken again
         failed,       ///< the backend broke the protocol; the session reconnects if it can
         closed,       ///< the device was removed for good
+        store_lost,   ///< I/O goes on if the backend does, but no other event will come
     };
     Kind kind;
     Hctl address;       ///< of lun_added and lun_removed
