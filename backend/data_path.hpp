@@ -36,6 +36,8 @@ class DataPath : public std::enable_shared_from_this<DataPath> {
                                         const ring::Limits& limits,
                                         std::unique_ptr<Journal> journal,
                                         std::function<void(std::string)> on_fault);
+    /// The present connection has answered a request.
+    [[nodiscard]] bool served() const noexcept { return queue_ && queue_->served(); }
     /// Ends the connection; `drained` when no command of it is at a device any more.
     void disconnect(std::function<void()> drained);
     /// Answers what was taken, takes no more, and lets go of everything, but for the journal, with

@@ -69,6 +69,8 @@ class Queue final : public Pollable,
     /// The daemon ends and leaves the connection to its successor: takes no request any more and
     /// answers what it has. `quiet` is called when nothing is left; stop() may come before.
     void quiesce(std::function<void()> quiet);
+    /// A request has been answered on this ring.
+    [[nodiscard]] bool served() const noexcept { return ring_.position().rsp_prod != 0; }
     /// Gives memory that idle slots hold back to the system.
     void trim() noexcept;
 

@@ -18,7 +18,7 @@ Vhost::Vhost(Surroundings& around, Worker& worker, DomId guest, DevId device)
       journal_path_(state_path_ + ".ring"),
       data_(std::make_shared<DataPath>(worker, around.hypervisor, guest)),
       nodes_(around.store, around.hypervisor.self(), backend_), takeover_timer_(around.control),
-      log_(fmt::format("vhost={}/{}", guest.value(), device.value())),
+      offer_timer_(around.control), log_(fmt::format("vhost={}/{}", guest.value(), device.value())),
       changes_(fmt::format("vhost={}/{}", guest.value(), device.value())) {
     // A predecessor that died while it closed: it was its close, so the offer is ours.
     offer_again_ = state_of(backend_) == State::closing;
@@ -158,6 +158,8 @@ bool Vhost::move(State seen, State next) {
 bool Vhost::greet(State ours) {
     if (ours == State::closing && !online())
         return false; // the toolstack wants it gone
+    if (ours != State::init_wait && !may_offer())
+        return false;
     if (taking_over())
         forget_connection(); // the frontend starts anew instead
     // Not only once: the toolstack may have made the vhost anew.
@@ -217,6 +219,7 @@ void Vhost::end_from_our_side(State ours, const std::string& reason) {
     log_.warning("closing reason=\"{}\"", reason);
     forget_connection();
     set_error(reason);
+    failed_again();
     offer_again_ = true;
     if (link_ == Link::up)
         return disconnect(ours, State::closing);

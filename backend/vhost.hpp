@@ -99,7 +99,11 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
     void while_connected(xenbus::State ours);
     void reconfigure(xenbus::State ours);
     void disconnect(xenbus::State ours, xenbus::State next);
-    void disconnected(xenbus::State next);
+    void disconnected(xenbus::State next, bool served);
+    /// After failures of our own there is a pause before the next offer, which grows; without it
+    /// both ends would go through their states as fast as they can.
+    void failed_again();
+    [[nodiscard]] bool may_offer();
     void nothing_left(xenbus::State ours);
     void after_closed();
     [[nodiscard]] bool online();
@@ -180,6 +184,9 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
     std::map<std::string, std::shared_ptr<Target>> busy_;
     std::chrono::steady_clock::time_point settled_by_{}; ///< they have ended by then, or never will
     boost::asio::steady_timer takeover_timer_;
+    std::chrono::milliseconds pause_{0}; ///< the last one
+    std::chrono::steady_clock::time_point offer_at_{};
+    boost::asio::steady_timer offer_timer_;
     bool unconfirmed_ = false; ///< units are at 3 that go to 4 with the frontend
     bool confirmed_ = false;   ///< its frontend has been at Connected
     bool offer_again_ = false; ///< when both are closed, without being asked

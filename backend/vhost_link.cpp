@@ -1,11 +1,17 @@
 // A vhost's connection to its frontend: where it is, how it is made and how it ends.
 #include "backend/vhost.hpp"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 
 namespace pvscsi::backend {
 
 using xenbus::State;
+
+namespace {
+constexpr std::chrono::milliseconds shortest_pause{10};
+constexpr std::chrono::milliseconds longest_pause{5'000};
+} // namespace
 
 void Vhost::connect(State ours) {
     if (begins(State::initialised))
@@ -99,17 +105,21 @@ void Vhost::disconnect(State ours, State next) {
         move(ours, State::closing);
     auto& control = around_.control;
     data_->worker().post([data = data_, &control, weak = weak_from_this(), next] {
-        data->disconnect([&control, weak, next] {
-            boost::asio::post(control, [weak, next] {
+        data->disconnect([&control, weak, next, served = data->served()] {
+            boost::asio::post(control, [weak, next, served] {
                 if (const auto vhost = weak.lock())
-                    vhost->disconnected(next);
+                    vhost->disconnected(next, served);
             });
         });
     });
 }
 
-void Vhost::disconnected(State next) {
+void Vhost::disconnected(State next, bool served) {
     link_ = Link::down;
+    if (served) {
+        pause_ = {};
+        offer_at_ = {};
+    }
     changes_.info("disconnected");
     if (closed_)
         return;
@@ -117,6 +127,24 @@ void Vhost::disconnected(State next) {
     if (next == State::init_wait)
         move(state_of(backend_), State::init_wait);
     look();
+}
+
+void Vhost::failed_again() {
+    pause_ = std::clamp(pause_ * 2, shortest_pause, longest_pause);
+    offer_at_ = std::chrono::steady_clock::now() + pause_;
+}
+
+/// If not, it is looked at when the time has come.
+bool Vhost::may_offer() {
+    if (std::chrono::steady_clock::now() >= offer_at_)
+        return true;
+    offer_timer_.expires_at(offer_at_);
+    offer_timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+        const auto self = weak.lock();
+        if (self && !error)
+            self->look();
+    });
+    return false;
 }
 
 } // namespace pvscsi::backend

@@ -41,6 +41,7 @@ Expected<std::size_t, Fault> Queue::drain() {
             link_->ring().prefetch_next();
         if (auto done = complete(response); !done)
             return unexpected(done.error());
+        answered_ = true;
     }
     return *waiting;
 }

@@ -75,13 +75,19 @@ void Core::await_connection(std::chrono::milliseconds timeout) {
             throw std::runtime_error(gone_while_opening);
         const TimePoint now = Clock::now();
         if (now >= end)
-            throw std::runtime_error("the backend did not connect in time: is pvscsid running in "
-                                     "domain " +
-                                     std::to_string(xenbus_.backend().value()) + "?");
+            throw std::runtime_error(why_not_connected());
         take_wake_up(waiter_.wait(milliseconds_until(std::min(end, xenbus_.wake_at()), now)));
         control(true);
     }
     opened_ = true;
+}
+
+std::string Core::why_not_connected() {
+    const std::string text = "the backend did not connect in time";
+    if (const std::string reason = xenbus_.backend_error(); !reason.empty())
+        return text + ": the backend says: " + reason;
+    return text + ": is pvscsid running in domain " + std::to_string(xenbus_.backend().value()) +
+           "?";
 }
 
 void Core::connect_later() {

@@ -53,10 +53,12 @@ class Core final : private FrontHandler {
     void lun_added(const xenbus::VirtualAddress& address) override;
     std::uint64_t lun_removed(const xenbus::VirtualAddress& address) override;
     void device_gone(const std::string& reason) override;
+    [[nodiscard]] bool served() const override { return queue_.answered(); }
     [[nodiscard]] unsigned in_flight() const override { return queue_.in_flight(); }
     [[nodiscard]] bool lun_idle(const xenbus::VirtualAddress& address,
                                 std::uint64_t mark) const override;
 
+    [[nodiscard]] std::string why_not_connected();
     [[nodiscard]] bool arm() noexcept;
     void control(bool now);
     void take_wake_up(Waiter::Woken woken) noexcept;

@@ -29,6 +29,7 @@ void Queue::attach(Link& link, unsigned segments) {
     for (Slot& slot : slots_)
         slot.pages.reserve(segments + descriptors);
     max_segments_ = segments;
+    answered_ = false;
     link_ = &link;
 }
 

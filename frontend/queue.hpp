@@ -38,6 +38,8 @@ class Queue {
     /// Ends everything: commands with transport_disrupted, tasks without success.
     void detach();
     [[nodiscard]] bool attached() const noexcept { return link_ != nullptr; }
+    /// The present connection, or the last one, has had a right answer.
+    [[nodiscard]] bool answered() const noexcept { return answered_; }
 
     SubmitResult submit(const ScsiCommand& command, CompletionHandler& done);
     void abort(CommandId id, TaskHandler done);
@@ -112,6 +114,7 @@ class Queue {
     Link* link_ = nullptr;
     std::uint32_t free_ = (1u << ring::ring_size) - 1; ///< a bit for each free slot
     bool attention_ = false;
+    bool answered_ = false;
     unsigned max_segments_ = ring::max_direct_segments;
     std::uint64_t sequence_ = 0;
     /// The request being made. Kept, so that what is past its segments is an earlier request's and

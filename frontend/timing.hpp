@@ -21,7 +21,8 @@ struct Timing {
     /// From ABORT to RESET, and from RESET to disconnecting.
     std::chrono::milliseconds abort_wait{5'000};
     std::chrono::milliseconds reset_wait{10'000};
-    /// Between a backend's fault and the next attempt; doubled up to the maximum.
+    /// Between connections that failed, from the second on, whoever ended them; doubled up to the
+    /// maximum.
     std::chrono::milliseconds backoff_min{10};
     std::chrono::milliseconds backoff_max{5'000};
 };

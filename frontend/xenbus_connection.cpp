@@ -21,7 +21,7 @@ constexpr const char* abi_name =
     "arm-abi";
 #endif
 
-/// A connection that lived so long was no failed attempt.
+/// A connection that lived so long and answered was no failed attempt.
 constexpr std::chrono::seconds lived_well{1};
 
 } // namespace
@@ -59,6 +59,7 @@ void XenbusFront::connection_up(State backend, TimePoint now) {
     handler_.link_up(offered_segments());
     tolerant_ = true;
     connected_at_ = now;
+    was_up_ = true;
     reconfiguring_ = false;
     add_luns();
     // A toolstack that was quick to ask for a change waits for Reconfiguring, not for Connected.
@@ -69,11 +70,11 @@ void XenbusFront::connection_up(State backend, TimePoint now) {
 }
 
 void XenbusFront::connection_lost(const std::string& reason, TimePoint now) {
-    if (now - connected_at_ > lived_well)
+    handler_.link_down(reason); // which takes the last answers
+    if (std::exchange(was_up_, false) && handler_.served() && now - connected_at_ > lived_well)
         backoff_ = std::chrono::milliseconds{0};
     retry_at_ = now + backoff_;
     backoff_ = std::clamp(backoff_ * 2, timing_.backoff_min, timing_.backoff_max);
-    handler_.link_down(reason);
     // Closing first: there are backends that let go of the ring on that only.
     enter(Phase::closed, State::closing);
     enter(Phase::closed, State::closed);

@@ -43,6 +43,8 @@ class FrontHandler {
     virtual std::uint64_t lun_removed(const xenbus::VirtualAddress& address) = 0;
     /// The device is gone for good.
     virtual void device_gone(const std::string& reason) = 0;
+    /// The connection that is up, or was last, has answered a request.
+    [[nodiscard]] virtual bool served() const = 0;
     [[nodiscard]] virtual unsigned in_flight() const = 0;
     /// No command of the logical unit from before its lun_removed() is in flight.
     [[nodiscard]] virtual bool lun_idle(const xenbus::VirtualAddress& address,
@@ -74,6 +76,9 @@ class XenbusFront {
     [[nodiscard]] int fd() const noexcept { return store_lost_ ? -1 : store_->fd(); }
     /// LUNs that the backend shows.
     [[nodiscard]] std::vector<xenbus::VirtualAddress> luns() const;
+
+    /// What the backend says is wrong, fit to be printed; empty if nothing is.
+    [[nodiscard]] std::string backend_error();
 
     /// Begins: connects, or first resets what a predecessor left.
     void start();
@@ -149,6 +154,7 @@ class XenbusFront {
     bool reconfiguring_ = false;     ///< B=7 was seen, F=7 is not yet written
     bool tolerant_ = false;          ///< before that, errors are the caller's of open()
     bool store_lost_ = false;
+    bool was_up_ = false;                   ///< the backend has connected to the present ring
     TimePoint deadline_ = TimePoint::max(); ///< when to look again though nothing has changed
     TimePoint patience_ = TimePoint::max(); ///< end of the wait for commands in flight
     TimePoint retry_at_ = TimePoint::min(); ///< not to connect before

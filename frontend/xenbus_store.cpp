@@ -1,6 +1,7 @@
 // The device's nodes in the store: the states of both ends, ours written and the backend's read.
 #include "frontend/xenbus_front.hpp"
 
+#include <algorithm>
 #include <stdexcept>
 
 namespace pvscsi::frontend {
@@ -44,6 +45,15 @@ State XenbusFront::backend_state() {
 bool XenbusFront::backend_offline() {
     const auto text = store_->read(back_ + "/online");
     return text && *text != "1";
+}
+
+std::string XenbusFront::backend_error() {
+    constexpr std::size_t longest = 300;
+    std::string text = store_->read(back_ + "/error").value_or("");
+    text.resize(std::min(text.size(), longest));
+    std::replace_if(
+        text.begin(), text.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
+    return text;
 }
 
 void XenbusFront::enter(Phase phase, State state, TimePoint deadline) {

@@ -29,6 +29,21 @@ TEST_CASE("opening gives up when no backend comes, and leaves the device closed"
     CHECK(bed.host.granted_pages() == 0);
 }
 
+TEST_CASE("a failed opening tells what the backend says is wrong") {
+    FrontendBed bed;
+    bed.backend.alive = false;
+    bed.options.connect_timeout = std::chrono::milliseconds(20);
+    bed.backend.set("/error", "no space left\x1b[31m" + std::string(2000, 'x'));
+    try {
+        bed.open();
+        FAIL("it has opened");
+    } catch (const std::runtime_error& error) {
+        const std::string text = error.what();
+        CHECK(text.find("the backend says: no space left?[31mxx") != std::string::npos);
+        CHECK(text.size() < 500);
+    }
+}
+
 TEST_CASE("a backend that comes late finds the ring ready") {
     FrontendBed bed;
     bed.backend.alive = false;

@@ -124,6 +124,41 @@ TEST_CASE("a device that is removed is closed for good") {
     CHECK(session.wait(std::chrono::milliseconds(1)) == 0);
 }
 
+TEST_CASE("connections that come to nothing are tried again after pauses that grow") {
+    FrontendBed bed;
+    bed.timing.backoff_min = std::chrono::milliseconds(20);
+    bed.timing.backoff_max = std::chrono::milliseconds(80);
+    bed.options.connect_later = true;
+    bed.backend.alive = false;
+    bed.backend.set_state(State::closed);
+    // A backend that closes before, or when, it has connected.
+    const bool connects = GENERATE(false, true);
+    unsigned attempts = 0;
+    FakeStore other(bed.host);
+    other.hook = [&](const hv::WatchEvent&) {
+        switch (bed.backend.front_state()) {
+        case State::initialising:
+            return bed.backend.set_state(State::init_wait);
+        case State::initialised:
+            ++attempts;
+            return bed.backend.set_state(connects ? State::connected : State::closing);
+        case State::connected:
+            return bed.backend.set_state(State::closing);
+        case State::closed:
+            return bed.backend.set_state(State::closed);
+        default:
+            return;
+        }
+    };
+    REQUIRE(other.watch(bed.backend.front + "/state", ""));
+    const auto begin = std::chrono::steady_clock::now();
+    bed.open();
+    REQUIRE(bed.run_until([&] { return attempts == 6; }));
+    // The second one comes at once.
+    CHECK(std::chrono::steady_clock::now() - begin >=
+          std::chrono::milliseconds(20 + 40 + 80 + 80 - 5));
+}
+
 TEST_CASE("I/O goes on when the store is lost") {
     FrontendBed bed;
     Session& session = bed.open();

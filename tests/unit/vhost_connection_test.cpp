@@ -119,6 +119,57 @@ TEST_CASE("an endpoint that can't be used ends that connection with the reason")
     bed.expect(bed.dev("dev-0", "state"), "4");
 }
 
+TEST_CASE("connections that fail are offered again after pauses that grow, until one has served") {
+    using std::chrono::milliseconds;
+    using std::chrono::steady_clock;
+    VhostBed bed;
+    bed.create({{"0:0:0:0", "x"}});
+    bed.start_daemon();
+    bed.expect(bed.b + "/state", "2");
+    const auto until_offered = [&] {
+        const auto begin = steady_clock::now();
+        bed.expect(bed.b + "/state", "5");
+        bed.put(bed.f + "/state", "6");
+        bed.expect(bed.b + "/state", "2");
+        return steady_clock::now() - begin;
+    };
+    const auto fails = [&] {
+        bed.offer_ring("77");
+        return until_offered();
+    };
+    CHECK(fails() >= milliseconds(10));
+    CHECK(fails() >= milliseconds(20));
+    for (const int pause : {40, 80, 160, 320, 640})
+        CHECK(fails() >= milliseconds(pause));
+
+    bed.connect();
+    bed.expect(bed.dev("dev-0", "state"), "4");
+    bed.send(QueueBed::request(1, {0, 0, 0, 0, 0, 0}));
+    bed.until([&] { return bed.held(0) == 1; });
+    bed.end_held(opened[0]);
+    bed.until([&] { return bed.front->available().value_or(0) == 1; });
+    const std::uint32_t mad = 1000;
+    bed.workers[0]->call([&] { std::memcpy(bed.memory.page(1000).data(), &mad, sizeof mad); });
+    const std::uint64_t one = 1;
+    REQUIRE(::write(bed.hypervisor.daemon_end.get(), &one, sizeof one) == sizeof one);
+    CHECK(until_offered() < milliseconds(1000)); // the next one would be 1280
+    CHECK(fails() < milliseconds(1000));
+}
+
+TEST_CASE("a frontend that does not wait for the offer is served when the pause is over") {
+    VhostBed bed;
+    bed.create({{"0:0:0:0", "x"}});
+    bed.start_daemon();
+    for (int i = 0; i < 5; ++i) {
+        bed.offer_ring("77");
+        bed.expect(bed.b + "/state", "5");
+        bed.put(bed.f + "/state", "6");
+        bed.expect(bed.b + "/state", "6");
+    }
+    bed.offer_ring();
+    bed.expect(bed.b + "/state", "4");
+}
+
 TEST_CASE("a ring fault disconnects that vhost_guest, with the reason") {
     VhostBed bed;
     bed.create({{"0:0:0:0", "x"}});

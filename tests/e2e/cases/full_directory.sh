@@ -33,3 +33,17 @@ refused 'No space left on device' as demo true
 [ "$STATUS" = 125 ] || fail "pvscsi-run ended with $STATUS"
 rm bed/full.*
 says '' as demo sg_turs "$(node 0)"
+
+# The daemon can't keep what a successor would need: it serves nobody, says why, and neither end
+# goes through its states as fast as it can.
+bed_daemon_stop
+mkdir small
+mount -t tmpfs -o size=4k none small
+head -c 4096 /dev/zero >small/full
+bed_daemon_start --state-dir "$E2E_DIR/small"
+background xenstore-watch "/local/domain/0/backend/vscsi/$(domid demo)/0/state" >states
+refused 'the backend says: .*No space left on device' as demo true
+changes=$(wc -l <states)
+[ "$changes" -lt 100 ] || fail "the backend's state has changed $changes times"
+mount -o remount,size=1m small
+says '' as demo sg_turs "$(node 0)"
