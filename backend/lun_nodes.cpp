@@ -4,6 +4,7 @@
 #include "common/config/options.hpp"
 
 #include <algorithm>
+#include <span>
 #include <stdexcept>
 
 namespace pvscsi::backend {
@@ -26,8 +27,8 @@ std::vector<LunNode> LunNodes::list() {
     return nodes;
 }
 
-xenbus::State LunNodes::state(const std::string& name) {
-    const auto text = store_.read(path(name, "state"));
+xenbus::State LunNodes::state(const std::string& name, hv::StoreTxn txn) {
+    const auto text = store_.read(path(name, "state"), txn);
     return text ? xenbus::state_from_node(*text).value_or(xenbus::State::unknown)
                 : xenbus::State::unknown;
 }
@@ -99,31 +100,87 @@ unsigned LunNodes::number(const std::string& name, const std::string& node, unsi
     return static_cast<unsigned>(*value);
 }
 
-void LunNodes::set_identity(const std::string& name, const std::string& identity) {
-    const std::string node = path(name, "identity");
-    if (store_.write(node, identity))
-        (void)store_.set_permissions(node, {hv::StorePermission{owner_, false, false}});
+void LunNodes::complain(const std::string& name, const std::error_code& error) {
+    log::warning("node={}/{} write failed error=\"{}\"", root_, name, error.message());
 }
 
-void LunNodes::set_state(const std::string& name, xenbus::State state) {
-    written_[name] = state;
-    if (const auto done = store_.write(path(name, "state"), xenbus::to_node(state)); !done)
-        log::warning("node={} write failed error=\"{}\"", path(name, "state"),
-                     done.error().message());
+bool LunNodes::change(const std::string& name, const std::function<bool(xenbus::State)>& wanted,
+                      const Change& write) {
+    bool as_wanted = false;
+    const auto done = hv::transact(store_, [&](hv::StoreTxn txn) -> Result<void> {
+        as_wanted = wanted(state(name, txn));
+        return as_wanted ? write(txn) : Result<void>{};
+    });
+    if (!done)
+        complain(name, done.error());
+    return done && as_wanted;
+}
+
+bool LunNodes::set_served(const LunNode& seen, xenbus::State next, const std::string& identity,
+                          const std::string& warning) {
+    const std::string& name = seen.name;
+    const auto write = [&](hv::StoreTxn txn) -> Result<void> {
+        const std::string node = path(name, "identity");
+        if (auto done = store_.write(node, identity, txn); !done)
+            return done;
+        if (auto done =
+                store_.set_permissions(node, {hv::StorePermission{owner_, false, false}}, txn);
+            !done)
+            return done;
+        (void)store_.remove(path(name, "error"), txn); // mostly there is none
+        (void)store_.remove(path(name, "warning"), txn);
+        if (!warning.empty())
+            if (auto done = store_.write(path(name, "warning"), warning, txn); !done)
+                return done;
+        return next == seen.state ? Result<void>{} : write_state(name, next, txn);
+    };
+    if (!change(
+            name, [&](xenbus::State now) { return now == seen.state; }, write))
+        return false;
+    written_[name] = next;
+    return true;
+}
+
+void LunNodes::move(const std::vector<std::string>& names, xenbus::State seen, xenbus::State next) {
+    constexpr std::size_t at_once = 64; // a transaction may not touch any number of nodes
+    for (std::size_t from = 0; from < names.size(); from += at_once) {
+        const auto some = std::span(names).subspan(from, std::min(at_once, names.size() - from));
+        std::vector<std::string> moved;
+        const auto done = hv::transact(store_, [&](hv::StoreTxn txn) -> Result<void> {
+            moved.clear();
+            for (const std::string& name : some) {
+                if (state(name, txn) != seen)
+                    continue;
+                if (auto written = write_state(name, next, txn); !written)
+                    return written;
+                moved.push_back(name);
+            }
+            return {};
+        });
+        if (!done)
+            complain(some.front(), done.error());
+        else
+            for (const std::string& name : moved)
+                written_[name] = next;
+    }
 }
 
 void LunNodes::set_failed(const std::string& name, const std::string& reason) {
-    (void)store_.write(path(name, "error"), reason);
-    set_state(name, xenbus::State::closed);
+    const auto stays = [](xenbus::State now) {
+        return now != xenbus::State::unknown && now != xenbus::State::closing;
+    };
+    if (change(name, stays, [&](hv::StoreTxn txn) -> Result<void> {
+            if (auto done = store_.write(path(name, "error"), reason, txn); !done)
+                return done;
+            return write_state(name, xenbus::State::closed, txn);
+        }))
+        written_[name] = xenbus::State::closed;
 }
 
 void LunNodes::set_warning(const std::string& name, const std::string& what) {
-    (void)store_.write(path(name, "warning"), what);
-}
-
-void LunNodes::clear_remarks(const std::string& name) {
-    for (const char* node : {"error", "warning"})
-        (void)store_.remove(path(name, node));
+    change(
+        name, [](xenbus::State now) { return now != xenbus::State::unknown; },
+        [&](hv::StoreTxn txn) { return store_.write(path(name, "warning"), what, txn); });
 }
 
 } // namespace pvscsi::backend

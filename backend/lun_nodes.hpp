@@ -10,6 +10,7 @@
 #include "common/xenbus/nodes.hpp"
 #include "common/xenbus/state.hpp"
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -32,7 +33,9 @@ class LunNodes {
         : store_(store), owner_(owner), root_(path + "/vscsi-devs") {}
 
     [[nodiscard]] std::vector<LunNode> list();
-    [[nodiscard]] xenbus::State state(const std::string& name);
+    [[nodiscard]] xenbus::State state(const std::string& name) {
+        return state(name, hv::no_transaction);
+    }
     /// False: a change of this node, "dev-3/state", is our own doing. Watches don't tell whose a
     /// change was, and may tell of two at once: so it is what the node holds now that counts.
     [[nodiscard]] bool is_news(std::string_view node);
@@ -46,18 +49,34 @@ class LunNodes {
     [[nodiscard]] std::string identity(const std::string& name) {
         return optional(name, "identity");
     }
-    void set_identity(const std::string& name, const std::string& identity);
-    void set_state(const std::string& name, xenbus::State state);
-    /// State 6 with the reason for an administrator to read.
+
+    // A toolstack may remove or change a unit's nodes at any moment. So what is written depends on
+    // what is there: a plain write would make a removed unit anew, or take back a removal.
+
+    /// The unit is served and goes from state `seen` to `next`; what was remarked earlier is
+    /// replaced. False: it was changed meanwhile, and nothing is written; there is an event.
+    [[nodiscard]] bool set_served(const LunNode& seen, xenbus::State next,
+                                  const std::string& identity, const std::string& warning);
+    /// Those that are at `seen` still go to `next`.
+    void move(const std::vector<std::string>& names, xenbus::State seen, xenbus::State next);
+    /// State 6 with the reason for an administrator to read; not one that is to be removed.
     void set_failed(const std::string& name, const std::string& reason);
     /// For an administrator to read; the unit works.
     void set_warning(const std::string& name, const std::string& what);
-    /// Takes reason and warning away.
-    void clear_remarks(const std::string& name);
 
   private:
     [[nodiscard]] std::string required(const std::string& name, const std::string& node);
     [[nodiscard]] std::string optional(const std::string& name, const std::string& node);
+    using Change = std::function<Result<void>(hv::StoreTxn)>;
+    /// In one transaction with looking at `state`; false: that is not as `wanted` says.
+    bool change(const std::string& name, const std::function<bool(xenbus::State)>& wanted,
+                const Change& write);
+    [[nodiscard]] xenbus::State state(const std::string& name, hv::StoreTxn txn);
+    [[nodiscard]] Result<void> write_state(const std::string& name, xenbus::State state,
+                                           hv::StoreTxn txn) {
+        return store_.write(path(name, "state"), xenbus::to_node(state), txn);
+    }
+    void complain(const std::string& name, const std::error_code& error);
     [[nodiscard]] unsigned number(const std::string& name, const std::string& node, unsigned most);
     [[nodiscard]] std::string path(const std::string& name, const std::string& node) const {
         return root_ + "/" + name + "/" + node;

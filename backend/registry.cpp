@@ -53,7 +53,11 @@ void Registry::wait_for_store() {
     store_event_.async_wait(store_event_.wait_read, [this](const boost::system::error_code& error) {
         if (error)
             return;
-        take_events();
+        try {
+            take_events();
+        } catch (const std::exception& failure) { // a daemon that hears nothing any more is worse
+            log::error("events were not taken error=\"{}\"", failure.what());
+        }
         wait_for_store();
     });
 }
@@ -222,7 +226,11 @@ bool Registry::may_look(Entry& entry) {
 void Registry::look(Entry& entry) {
     const auto begin = std::chrono::steady_clock::now();
     const auto vhost = entry.vhost;
-    vhost->look();
+    try {
+        vhost->look();
+    } catch (const std::exception& error) { // the other vhosts' events are still to be looked at
+        log::error("vhost={} a look failed error=\"{}\"", vhost->backend(), error.what());
+    }
     const double seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     entry.credit = std::max(-look_burst, entry.credit - std::max(seconds, least_look));

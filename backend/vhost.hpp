@@ -121,7 +121,7 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
     void begin_round();
     bool open_lun(const LunNode& node);
     [[nodiscard]] std::shared_ptr<Target> open_target(const std::string& node_name);
-    void serve_lun(const LunNode& node, std::shared_ptr<Target> target);
+    bool serve_lun(const LunNode& node, xenbus::State next, std::shared_ptr<Target> target);
     [[nodiscard]] std::string domain_name();
     void require_same_unit(const std::string& text, const xenbus::VirtualAddress& address);
     void forget_unit(const std::string& node_name);

@@ -130,8 +130,11 @@ void Vhost::disconnected(State next, bool served) {
 }
 
 void Vhost::failed_again() {
+    const auto now = std::chrono::steady_clock::now();
+    if (now - offer_at_ > 2 * longest_pause) // what was long ago has nothing to do with this
+        pause_ = {};
     pause_ = std::clamp(pause_ * 2, shortest_pause, longest_pause);
-    offer_at_ = std::chrono::steady_clock::now() + pause_;
+    offer_at_ = now + pause_;
 }
 
 /// If not, it is looked at when the time has come.

@@ -52,8 +52,7 @@ void require_allowed(const config::Settings& settings, const std::string& text) 
 
 bool Vhost::open_lun(const LunNode& node) {
     try {
-        serve_lun(node, open_target(node.name));
-        nodes_.set_state(node.name, State::initialised);
+        serve_lun(node, State::initialised, open_target(node.name));
     } catch (const std::exception& error) {
         if (may_be_free_soon(error))
             return false;
@@ -119,21 +118,25 @@ void Vhost::require_same_unit(const std::string& text, const xenbus::VirtualAddr
     UnitRecords(around_.record_dir).require_same(domain, to_string(address), text, unit);
 }
 
-void Vhost::serve_lun(const LunNode& node, std::shared_ptr<Target> target) {
+/// False if its nodes were changed while it was opened: then they say what it is to be now.
+bool Vhost::serve_lun(const LunNode& node, State next, std::shared_ptr<Target> target) {
     const auto v = nodes_.address(node.name);
     const ring::Address address{v.channel, v.target, v.lun};
     const std::uint64_t opening = ++openings_;
     listen_to(*target, node.name, opening);
     const LunConfig config = nodes_.config(node.name);
+    const auto trouble = troubles_.extract(node.name);
+    if (!nodes_.set_served(node, next, identity_of(config.pdev),
+                           trouble ? trouble.mapped() : std::string())) {
+        ::unlink(memory_path(node.name).c_str());
+        return false;
+    }
     data_->worker().call([&] { data_->add_lun(address, std::move(target), config.queue_depth); });
     luns_[node.name] = {address, opening};
     unconfirmed_ = true;
-    nodes_.clear_remarks(node.name);
-    nodes_.set_identity(node.name, identity_of(config.pdev));
     complaints_.erase(node.name);
-    if (const auto trouble = troubles_.extract(node.name))
-        nodes_.set_warning(node.name, trouble.mapped());
     changes_.info("lun={} v-dev={} opened", node.name, xenbus::to_string(v));
+    return true;
 }
 
 void Vhost::not_opened(const std::string& node_name, const std::string& reason) {
@@ -141,6 +144,7 @@ void Vhost::not_opened(const std::string& node_name, const std::string& reason) 
     if (std::exchange(complaints_[node_name], reason) != reason)
         log_.warning("lun={} failed error=\"{}\"", node_name, reason);
     nodes_.set_failed(node_name, reason);
+    ::unlink(memory_path(node_name).c_str());
     failed_.insert(node_name);
 }
 
@@ -214,14 +218,14 @@ void Vhost::close_removed_luns(const std::vector<LunNode>& nodes) {
         it = let_go(it);
         if (node != states.end() && node->second == State::closing) {
             forget_unit(name);
-            nodes_.set_state(name, State::closed);
+            nodes_.move({name}, State::closing, State::closed);
         }
         changes_.info("lun={} removed", name);
     }
     // Removed before they were ever opened.
     for (const LunNode& node : nodes)
         if (node.state == State::closing && !luns_.contains(node.name))
-            nodes_.set_state(node.name, State::closed);
+            nodes_.move({node.name}, State::closing, State::closed);
 }
 
 /// Whose nodes are gone while the guest is connected: taken away by force.
@@ -240,9 +244,11 @@ void Vhost::close_vanished_luns() {
 }
 
 void Vhost::confirm_luns(State from, State to) {
+    std::vector<std::string> names;
     for (const LunNode& node : nodes_.list())
         if (node.state == from && luns_.contains(node.name))
-            nodes_.set_state(node.name, to);
+            names.push_back(node.name);
+    nodes_.move(names, from, to);
 }
 
 } // namespace pvscsi::backend

@@ -102,8 +102,7 @@ bool Vhost::is_free(const LunNode& node) {
         const bool busy = target->busy_elsewhere();
         if (busy && patient())
             return false;
-        serve_lun(node, std::move(target));
-        if (busy) {
+        if (serve_lun(node, node.state, std::move(target)) && busy) {
             log_.warning("lun={} reset: a dead daemon's commands do not end", node.name);
             data_->worker().call(
                 [&, address = luns_[node.name].address] { data_->settle_by_reset(address); });

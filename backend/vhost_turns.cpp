@@ -75,7 +75,11 @@ void Vhost::go_on() {
     if (to_open_.empty())
         return; // done by a look meanwhile
     going_on_ = true;
-    look();
+    try {
+        look();
+    } catch (const std::exception& error) {
+        log_.warning("a look failed error=\"{}\"", error.what());
+    }
     going_on_ = false;
 }
 

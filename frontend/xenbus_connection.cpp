@@ -71,7 +71,10 @@ void XenbusFront::connection_up(State backend, TimePoint now) {
 
 void XenbusFront::connection_lost(const std::string& reason, TimePoint now) {
     handler_.link_down(reason); // which takes the last answers
-    if (std::exchange(was_up_, false) && handler_.served() && now - connected_at_ > lived_well)
+    const auto lived = now - connected_at_;
+    // Nobody may have asked anything of one that was idle.
+    if (std::exchange(was_up_, false) &&
+        ((handler_.served() && lived > lived_well) || lived > timing_.backoff_max))
         backoff_ = std::chrono::milliseconds{0};
     retry_at_ = now + backoff_;
     backoff_ = std::clamp(backoff_ * 2, timing_.backoff_min, timing_.backoff_max);

@@ -6,6 +6,8 @@ namespace pvscsi::backend {
 
 /// In place of the targets' library.
 std::unique_ptr<Target> make_target(const LunConfig& config) {
+    if (test::while_opening)
+        std::exchange(test::while_opening, nullptr)();
     if (config.pdev == "broken" && ++test::refusals > 0)
         throw std::runtime_error("no such backing");
     if (test::busy_opens > 0 && test::busy_opens-- > 0)

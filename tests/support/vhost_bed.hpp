@@ -16,9 +16,10 @@ inline constexpr DomId vhost_guest{7};
 inline std::vector<std::weak_ptr<HeldTarget>> opened; // in order
 inline std::vector<std::string> serials;
 inline unsigned refusals;
-inline unsigned busy_opens; // that it refuses yet
-inline bool no_memory;      // no room to remember what a target is told
-inline unsigned busy_looks; // that find a target busy yet
+inline unsigned busy_opens;                 // that it refuses yet
+inline std::function<void()> while_opening; // what happens then, once
+inline bool no_memory;                      // no room to remember what a target is told
+inline unsigned busy_looks;                 // that find a target busy yet
 
 class OpenedTarget final : public backend::Target {
   public:
@@ -54,9 +55,13 @@ class CountingStore final : public hv::XsStore {
     }
     Result<std::vector<std::string>> list(const std::string& path, hv::StoreTxn txn) override {
         ++round_trips;
-        return XsStore::list(path, txn);
+        auto result = XsStore::list(path, txn);
+        if (after_list)
+            std::exchange(after_list, nullptr)();
+        return result;
     }
     static inline unsigned round_trips = 0;
+    static inline std::function<void()> after_list;      ///< once
     static inline std::chrono::microseconds slowness{0}; // of a read
 };
 
@@ -99,6 +104,7 @@ class VhostBed {
         busy_opens = busy_looks = 0;
         CountingStore::slowness = std::chrono::microseconds(0);
         no_memory = false;
+        while_opening = CountingStore::after_list = nullptr;
         host.add_guest(vhost_guest);
         workers.push_back(std::make_unique<backend::Worker>("bed", backend::Wait::event));
     }

@@ -129,3 +129,39 @@ TEST_CASE("a unit whose state can't be kept is served, with a warning that says 
     CHECK(bed.get(bed.dev("dev-0", "error")) == "-");
     CHECK(bed.get(bed.dev("dev-0", "warning")).find("No space left") != std::string::npos);
 }
+
+TEST_CASE("a unit that is taken away while it is opened is not served, and its nodes stay away") {
+    VhostBed bed;
+    bed.create({{"0:0:0:0", "x"}});
+    bed.start_daemon();
+    bed.expect(bed.dev("dev-0", "state"), "3");
+    const std::string pdev = GENERATE("y", "broken");
+    while_opening = [&] { REQUIRE(bed.store.remove(bed.b + "/vscsi-devs/dev-1")); };
+    bed.add_lun("dev-1", "0:0:1:0", pdev);
+    bed.until([] { return while_opening == nullptr; });
+    bed.settle();
+    CHECK(bed.store.list(bed.b + "/vscsi-devs") == std::vector<std::string>{"dev-0"});
+
+    bed.add_lun("dev-2", "0:0:1:0", "y"); // its address is free
+    bed.expect(bed.dev("dev-2", "state"), "3");
+}
+
+TEST_CASE("a unit that is to be removed when it would be confirmed is removed") {
+    VhostBed bed;
+    bed.create({{"0:0:0:0", "x"}, {"0:0:0:1", "y"}});
+    bed.start_daemon();
+    bed.offer_ring();
+    bed.expect(bed.b + "/state", "4");
+    // Between the daemon's look at the units and its write.
+    CountingStore::after_list = [&] {
+        bed.put(bed.dev("dev-0", "state"), "5");
+        bed.put(bed.b + "/state", "7");
+    };
+    bed.put(bed.f + "/state", "4");
+    bed.expect(bed.dev("dev-1", "state"), "4");
+    bed.settle();
+    CHECK(bed.get(bed.dev("dev-0", "state")) == "5");
+    bed.put(bed.f + "/state", "7");
+    bed.expect(bed.dev("dev-0", "state"), "6");
+    bed.expect(bed.b + "/state", "8");
+}
