@@ -115,6 +115,8 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
     bool begins(State waiting) noexcept { return std::exchange(round_, waiting) != waiting; }
     bool tend_luns();
     bool open_new_luns();
+    /// Of opening LUNs, before other vhosts get theirs.
+    static constexpr std::chrono::milliseconds turn{10};
     void go_on_later();
     void go_on();
 
@@ -180,6 +182,8 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
     Link link_ = Link::down;
     Endpoint endpoint_;                  ///< of the present connection
     std::unique_ptr<Journal> inherited_; ///< while a predecessor's connection is taken over
+    /// Units of it that are not open yet.
+    std::optional<std::deque<LunNode>> inherited_luns_;
     /// Units that a predecessor's commands may still be at.
     std::map<std::string, std::shared_ptr<Target>> busy_;
     std::chrono::steady_clock::time_point settled_by_{}; ///< they have ended by then, or never will

@@ -40,8 +40,9 @@ void Vhost::take_over(State ours, State theirs) {
         inherited_ = std::move(*journal);
     }
     if (!luns_are_free())
-        return look_again_soon();
+        return;
     busy_.clear();
+    inherited_luns_.reset();
     if (const auto linked = link_up(std::move(inherited_)); !linked)
         return start_anew(ours, theirs, linked.error());
     link_ = Link::up;
@@ -68,17 +69,33 @@ unsigned Vhost::offered_segments() {
     return std::max(value ? static_cast<unsigned>(*value) : 0u, around_.limits.max_segments);
 }
 
-/// Opens all units; false while one waits for the predecessor's commands to end.
+/// Opens all units, in turns; false while that goes on, or one waits for the predecessor's commands
+/// to end. It is looked at again then.
 bool Vhost::luns_are_free() {
-    bool all = true;
-    for (const LunNode& node : nodes_.list()) {
-        // What is to be removed is served until the frontend says that it has let go.
-        const bool served = node.state == State::initialised || node.state == State::connected ||
-                            node.state == State::closing;
-        if (served && !luns_.contains(node.name) && !failed_.contains(node.name))
-            all &= is_free(node);
+    if (!inherited_luns_) {
+        inherited_luns_.emplace();
+        for (const LunNode& node : nodes_.list()) {
+            // What is to be removed is served until the frontend says that it has let go.
+            const bool served = node.state == State::initialised ||
+                                node.state == State::connected || node.state == State::closing;
+            if (served && !luns_.contains(node.name) && !failed_.contains(node.name))
+                inherited_luns_->push_back(node);
+        }
     }
-    return all;
+    const auto end = std::chrono::steady_clock::now() + turn;
+    for (auto left = inherited_luns_->size(); left > 0; --left) {
+        const LunNode node = std::move(inherited_luns_->front());
+        inherited_luns_->pop_front();
+        if (!is_free(node))
+            inherited_luns_->push_back(node);
+        if (left > 1 && std::chrono::steady_clock::now() >= end) {
+            go_on_later();
+            return false;
+        }
+    }
+    if (!inherited_luns_->empty())
+        look_again_soon();
+    return inherited_luns_->empty();
 }
 
 /// Throws std::runtime_error if it is not what the guest had: another file or device under the
@@ -128,6 +145,7 @@ void Vhost::look_again_soon() {
 void Vhost::forget_connection() {
     takeover_timer_.cancel();
     busy_.clear();
+    inherited_luns_.reset();
     inherited_.reset();
     ::unlink(journal_path_.c_str());
 }

@@ -9,11 +9,7 @@ namespace pvscsi::backend {
 using xenbus::State;
 
 namespace {
-
-/// Opening LUNs, before other vhosts get their turn.
-constexpr std::chrono::milliseconds turn{10};
 constexpr std::string_view units = "vscsi-devs/";
-
 } // namespace
 
 bool Vhost::is_news(std::string_view below) {
@@ -72,7 +68,7 @@ void Vhost::go_on_later() {
 /// Whoever waits for the LUNs, or nobody any more: the states tell.
 void Vhost::go_on() {
     will_go_on_ = false;
-    if (to_open_.empty())
+    if (to_open_.empty() && !inherited_luns_)
         return; // done by a look meanwhile
     going_on_ = true;
     try {

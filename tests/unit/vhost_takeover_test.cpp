@@ -2,6 +2,10 @@
 // burying what dead domains left.
 #include "tests/support/vhost_bed.hpp"
 
+#include <boost/asio/post.hpp>
+
+#include <thread>
+
 using namespace pvscsi;
 using namespace pvscsi::backend;
 using namespace pvscsi::test;
@@ -138,4 +142,29 @@ TEST_CASE("a dead domain's nodes are removed, also those of before the daemon's 
     bed.expect(bed.b + "/state", "-");
     CHECK_FALSE(bed.store.list("/local/domain/0/backend/vscsi/7"));
     bed.until([&] { return opened[0].expired(); });
+}
+
+TEST_CASE("a connection with many units is taken over in turns, and goes on") {
+    VhostBed bed;
+    bed.create({{"0:0:0:0", "x"}});
+    for (unsigned i = 1; i < 40; ++i)
+        bed.add_lun("dev-" + std::to_string(i), "0:0:0:" + std::to_string(i), "x");
+    bed.start_daemon();
+    bed.connect();
+    bed.expect(bed.dev("dev-39", "state"), "4");
+    bed.hand_over();
+    bed.send(QueueBed::request(9, {0, 0, 0, 0, 0, 0}));
+
+    // The first one takes longer than a turn, and others have theirs before the next one.
+    bool others = false, in_turns = false;
+    while_opening = [&] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(15));
+        boost::asio::post(bed.control, [&] { others = true; });
+        while_opening = [&] { in_turns = others; };
+    };
+    bed.start_daemon();
+    bed.until([&] { return opened.size() == 80 && bed.held(40) == 1; });
+    CHECK(in_turns);
+    CHECK(bed.get(bed.b + "/state") == "4");
+    CHECK(bed.get(bed.dev("dev-39", "state")) == "4");
 }
