@@ -117,10 +117,9 @@ bool Vhost::leave_to_kernel() {
     const std::string driver = kernel_backend_of(around_.kernel_devices, guest_, device_);
     if (!driver.empty() && !std::exchange(left_to_kernel_, true)) {
         const std::string reason = fmt::format(
-            "the kernel's backend {0} has taken this device: unload its module (rmmod "
-            "xen-scsiback), "
-            "keep it from being loaded (blacklist xen-scsiback in /etc/modprobe.d), and create the "
-            "domain again",
+            "the kernel's backend {} has taken this device: unload its module (rmmod "
+            "xen-scsiback), keep it from being loaded (blacklist xen-scsiback in /etc/modprobe.d), "
+            "and create the domain again",
             driver);
         log_.warning("not served reason=\"{}\"", reason);
         set_error(reason);

@@ -28,7 +28,7 @@ class Cd final : public EmulatedUnit {
     Step get_event_status(Request& request) noexcept;
     Step mechanism_status(Request& request) noexcept;
 
-    /// Nobody is there who could unlock it (SPC-5 6.15).
+    /// Nobody is there who could unlock it: PREVENT lasts as long as its I_T nexus.
     void nexus_lost() noexcept override;
 
   private:

@@ -168,3 +168,19 @@ TEST_CASE("a connection with many units is taken over in turns, and goes on") {
     CHECK(bed.get(bed.b + "/state") == "4");
     CHECK(bed.get(bed.dev("dev-39", "state")) == "4");
 }
+
+TEST_CASE("a unit that was added while no daemon was there is opened after a take-over in turns") {
+    VhostBed bed;
+    bed.create({{"0:0:0:0", "x"}, {"0:0:0:1", "x"}});
+    bed.start_daemon();
+    bed.connect();
+    bed.expect(bed.dev("dev-1", "state"), "4");
+    bed.hand_over();
+    bed.add_lun("dev-2", "0:0:0:2", "x");
+    bed.put(bed.b + "/state", "7");
+    bed.put(bed.f + "/state", "7");
+    while_opening = [] { std::this_thread::sleep_for(std::chrono::milliseconds(15)); };
+    bed.start_daemon();
+    bed.expect(bed.b + "/state", "8");
+    CHECK(bed.get(bed.dev("dev-2", "state")) == "3");
+}
