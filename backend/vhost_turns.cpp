@@ -70,7 +70,8 @@ void Vhost::go_on() {
     will_go_on_ = false;
     if (to_open_.empty() && !inherited_luns_)
         return; // done by a look meanwhile
-    going_on_ = !to_open_.empty(); // else a take-over goes on, and nothing has been listed
+    // Else a take-over goes on, and nothing has been listed.
+    going_on_ = !to_open_.empty();
     try {
         look();
     } catch (const std::exception& error) {
