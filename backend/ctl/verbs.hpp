@@ -1,4 +1,4 @@
-// What pvscsictl does, one function and one file a verb. cli.cpp turns a command line into calls.
+// What pvscsictl does, one function and one file a verb. cli/ turns a command line into calls.
 //
 // Thread: the store's; one. Errors: Failure with the exit status, or std::system_error when the
 // store or the hypervisor fails.

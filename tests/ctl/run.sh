@@ -58,7 +58,7 @@ check check-later-entry says 0 "'host': giving a whole host adapter is not serve
     env -u PVSCSI_HOST pvscsictl check --syntax 1:0:2:0,host
 check check-no-file says 1 'none.cfg: No such file' pvscsictl check --syntax "$PWD/none.cfg"
 check check-endless-file says 1 '/dev/zero: not a regular file' pvscsictl check --syntax /dev/zero
-check no-verb says 2 'a verb is needed: create' pvscsictl
+check no-verb says 2 'a verb is needed, one of create, destroy' pvscsictl
 check wrong-verb says 2 'crate' pvscsictl crate x
 check wrong-option says 2 '--forc' pvscsictl detach a 0:0:0:0 --forc
 check help-tells-the-grammar says 0 'null:SIZE' pvscsictl create --help

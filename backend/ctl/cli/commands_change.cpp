@@ -1,0 +1,75 @@
+// Verbs that bring LUNs to guests and take them away.
+#include "backend/ctl/cli/command_line.hpp"
+#include "common/config/entry_help.hpp"
+
+namespace pvscsi::ctl {
+
+namespace {
+
+struct Given {
+    std::string domain;
+    std::string what; ///< file, entry or VDEV
+    bool force = false;
+};
+
+void add_domain(CLI::App& command, Given& given) {
+    command.add_option("DOMAIN", given.domain, "name or number of the domain")->required();
+}
+
+void add_create(CommandLine& line) {
+    const auto given = std::make_shared<Given>();
+    CLI::App& command =
+        line.add("create", "Start the domain of an xl file, with the LUNs of its vscsi= entries",
+                 [given](Session& session) { return create(session.context(), given->what); });
+    command.add_option("FILE", given->what, "xl configuration file")->required();
+    line.add_timeout(command, "how long to wait for the daemon to look at the LUNs");
+    line.add_no_wait(command, "do not wait for the daemon");
+    command.footer(std::string("In FILE: vscsi = [ 'ENTRY', ... ]. ") + config::entry_help() +
+                   "\nIf anything is wrong with any entry, nothing is changed.");
+}
+
+void add_destroy(CommandLine& line) {
+    const auto given = std::make_shared<Given>();
+    CLI::App& command =
+        line.add("destroy", "End a domain at once and clear its LUNs away",
+                 [given](Session& session) { return destroy(session.context(), given->domain); });
+    add_domain(command, *given);
+    line.add_timeout(command, "how long to wait for the daemon to clear them away");
+}
+
+void add_attach(CommandLine& line) {
+    const auto given = std::make_shared<Given>();
+    CLI::App& command =
+        line.add("attach", "Add a LUN to a domain, running or not", [given](Session& session) {
+            return attach(session.context(), given->domain, given->what);
+        });
+    add_domain(command, *given);
+    command.add_option("ENTRY", given->what, "PDEV,VDEV[,OPTION...]")->required();
+    line.add_timeout(command, "how long to wait for the guest to take it up");
+    line.add_no_wait(command, "write the nodes and return; a failure is seen in the list only");
+    command.footer(config::entry_help());
+}
+
+void add_detach(CommandLine& line) {
+    const auto given = std::make_shared<Given>();
+    CLI::App& command = line.add(
+        "detach", "Take a LUN away from a domain; its vhost stays", [given](Session& session) {
+            return detach(session.context(), given->domain, given->what, given->force);
+        });
+    add_domain(command, *given);
+    command.add_option("VDEV", given->what, "h:c:t:l")->required();
+    line.add_timeout(command, "how long to wait for the guest to let go of it");
+    command.add_flag("--force", given->force,
+                     "then take it away even if the guest does not let go: it gets no connection");
+}
+
+} // namespace
+
+void add_change_commands(CommandLine& line) {
+    add_create(line);
+    add_destroy(line);
+    add_attach(line);
+    add_detach(line);
+}
+
+} // namespace pvscsi::ctl
