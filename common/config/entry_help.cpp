@@ -1,5 +1,6 @@
 #include "common/config/entry_help.hpp"
 
+#include "common/config/man_text.hpp"
 #include "common/config/options.hpp"
 
 #include <algorithm>
@@ -61,17 +62,6 @@ std::string text_of(const OptionForm& form) {
     return text + "; default: " + std::string(form.fallback) + not_served(form.unserved);
 }
 
-/// Text as man(7) takes it: a backslash, and a point or quote at a line's beginning, mean more.
-std::string man_text(std::string_view text) {
-    std::string result;
-    for (const char c : text) {
-        if ((c == '.' || c == '\'') && (result.empty() || result.back() == '\n'))
-            result += "\\&";
-        result += c == '\\' ? "\\e" : c == '-' ? "\\-" : std::string(1, c);
-    }
-    return result;
-}
-
 void add_man_row(std::string& to, std::string_view term, std::string_view text,
                  std::string_view example) {
     to += ".TP\n.B " + man_text(term) + "\n" + man_text(text) + ".\n";
@@ -98,8 +88,8 @@ std::string entry_help() {
     return text;
 }
 
-std::string entry_manual(const std::string& version) {
-    std::string text = ".TH VSCSI\\-CONFIG 5 \"\" \"pvscsi " + version + "\"\n";
+std::string entry_manual(const std::string& version, const std::string& date) {
+    std::string text = ".TH VSCSI\\-CONFIG 5 " + date + " \"pvscsi " + version + "\"\n";
     text += R"(.SH NAME
 vscsi\-config \- SCSI units of a Xen guest, in its xl file
 .SH SYNOPSIS

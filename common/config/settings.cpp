@@ -1,14 +1,13 @@
 #include "common/config/settings.hpp"
 
 #include "common/base/small_file.hpp"
+#include "common/config/settings_keys.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <fnmatch.h>
-#include <functional>
 
 #include <toml++/toml.h>
 
@@ -16,87 +15,9 @@ namespace pvscsi::config {
 
 namespace {
 
-/// Says what a value should have been, or takes it.
-using Take = std::function<std::optional<std::string>(const toml::node&, Settings&)>;
-
-struct Key {
-    std::string_view table;
-    std::string_view name;
-    Take take;
-};
-
-Take number(std::optional<unsigned> Settings::*where, unsigned least, unsigned most) {
-    return [=](const toml::node& node, Settings& settings) -> std::optional<std::string> {
-        const auto value = node.value_exact<std::int64_t>();
-        if (!value || *value < least || *value > most)
-            return fmt::format("a number from {} to {}", least, most);
-        settings.*where = static_cast<unsigned>(*value);
-        return {};
-    };
-}
-
-Take one_of(std::optional<std::string> Settings::*where, std::vector<std::string_view> words) {
-    return [=](const toml::node& node, Settings& settings) -> std::optional<std::string> {
-        const auto value = node.value_exact<std::string>();
-        if (!value || std::find(words.begin(), words.end(), *value) == words.end())
-            return fmt::format("one of \"{}\"", fmt::join(words, "\", \""));
-        settings.*where = *value;
-        return {};
-    };
-}
-
-bool is_absolute(const std::string& path) {
-    return path.starts_with('/') && path.find('\0') == std::string::npos;
-}
-
-Take absolute_path(std::optional<std::string> Settings::*where) {
-    return [=](const toml::node& node, Settings& settings) -> std::optional<std::string> {
-        const auto value = node.value_exact<std::string>();
-        if (!value || !is_absolute(*value))
-            return "an absolute path";
-        settings.*where = *value;
-        return {};
-    };
-}
-
-/// `where` is a vector of strings, or an optional one.
-template <class Member>
-Take absolute_paths(Member Settings::*where) {
-    return [=](const toml::node& node, Settings& settings) -> std::optional<std::string> {
-        std::vector<std::string> paths;
-        const auto* const array = node.as_array();
-        bool good = array != nullptr;
-        for (std::size_t i = 0; good && i < array->size(); ++i) {
-            paths.push_back(array->get(i)->value_exact<std::string>().value_or(""));
-            good = is_absolute(paths.back());
-        }
-        if (!good)
-            return R"(a list of absolute paths or patterns, such as ["/dev/sg*"])";
-        settings.*where = std::move(paths);
-        return {};
-    };
-}
-
-const std::vector<Key>& keys() {
-    static const std::vector<Key> all{
-        {"daemon", "threads", number(&Settings::threads, 1, 256)},
-        {"daemon", "wait", one_of(&Settings::wait, {"event", "adaptive", "poll"})},
-        {"daemon", "max-spin-us", number(&Settings::max_spin_us, 0, 100'000)},
-        {"daemon", "max-segments", number(&Settings::max_segments, 26, 13'312)},
-        {"daemon", "state-dir", absolute_path(&Settings::state_dir)},
-        {"daemon", "record-dir", absolute_path(&Settings::record_dir)},
-        {"daemon", "log-level",
-         one_of(&Settings::log_level, {"debug", "info", "warning", "error"})},
-        {"allow", "devices", absolute_paths(&Settings::devices)},
-        {"allow", "folders", absolute_paths(&Settings::folders)},
-        {"domains", "files", absolute_paths(&Settings::domain_files)},
-    };
-    return all;
-}
-
 std::string known_in(std::string_view table) {
     std::vector<std::string_view> names;
-    for (const Key& key : keys())
+    for (const SettingsKey& key : settings_keys())
         if (key.table == table)
             names.push_back(key.name);
     return fmt::format("{}", fmt::join(names, ", "));
@@ -108,10 +29,12 @@ class Reader {
     explicit Reader(const std::string& file) : file_(file) {}
 
     void read(const toml::table& root) {
+        const auto& keys = settings_keys();
         for (const auto& [name, node] : root) {
             const auto* const table = node.as_table();
-            const bool known = std::any_of(keys().begin(), keys().end(),
-                                           [&](const Key& key) { return key.table == name.str(); });
+            const bool known = std::any_of(keys.begin(), keys.end(), [&](const SettingsKey& key) {
+                return key.table == name.str();
+            });
             if (!known)
                 complain(node, fmt::format("\"{}\" is not known; expected [daemon], [allow] or "
                                            "[domains]",
@@ -130,14 +53,17 @@ class Reader {
   private:
     void read_table(std::string_view table, const toml::table& values) {
         for (const auto& [name, node] : values) {
-            const auto key = std::find_if(keys().begin(), keys().end(), [&](const Key& candidate) {
-                return candidate.table == table && candidate.name == name.str();
-            });
-            if (key == keys().end())
+            const auto& keys = settings_keys();
+            const auto key =
+                std::find_if(keys.begin(), keys.end(), [&](const SettingsKey& candidate) {
+                    return candidate.table == table && candidate.name == name.str();
+                });
+            if (key == keys.end())
                 complain(node, fmt::format("[{}] has no key \"{}\"; expected {}", table, name.str(),
                                            known_in(table)));
-            else if (const auto expected = key->take(node, settings))
-                complain(node, fmt::format("{} is not usable; expected {}", name.str(), *expected));
+            else if (!key->value.take(node, settings))
+                complain(node, fmt::format("{} is not usable; expected {}", name.str(),
+                                           key->value.expected));
         }
     }
 

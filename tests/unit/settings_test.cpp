@@ -1,10 +1,14 @@
 // pvscsid.toml: what is taken, and what is refused with the line and the remedy.
 #include "common/config/settings.hpp"
+#include "common/config/settings_help.hpp"
+#include "common/config/settings_keys.hpp"
 #include "tests/support/temp_file.hpp"
 #include "tests/support/temp_folder.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <fstream>
+#include <sstream>
 #include <sys/stat.h>
 
 using namespace pvscsi::config;
@@ -48,6 +52,30 @@ TEST_CASE("every key is taken") {
     CHECK(settings->devices == std::vector<std::string>{"/dev/disk/by-id/*"});
     CHECK(settings->folders->size() == 2);
     CHECK(settings->domain_files->empty());
+}
+
+TEST_CASE("the example and the manual have every key, and the example is right") {
+    std::istringstream example(settings_example());
+    std::string taken;
+    long keys = 0;
+    for (std::string line; std::getline(example, line);) {
+        const bool key = line.starts_with('#') && !line.starts_with("# ");
+        keys += key;
+        taken += (key ? line.substr(1) : line) + "\n";
+    }
+    CHECK(parse_settings(taken, "x.toml"));
+    CHECK(keys == static_cast<long>(settings_keys().size()));
+    CHECK(parse_settings(settings_example(), "x.toml"));
+
+    const std::string manual = settings_manual("1.2", "2026-11-22");
+    for (const SettingsKey& key : settings_keys()) {
+        CAPTURE(key.name);
+        std::string name;
+        for (const char c : key.name)
+            name += c == '-' ? "\\-" : std::string(1, c);
+        CHECK(manual.find("\n.BI \"" + name + " = \" value\n") != std::string::npos);
+        CHECK(taken.find("\n" + std::string(key.name) + " = ") != std::string::npos);
+    }
 }
 
 TEST_CASE("what is not said is left to the defaults") {
