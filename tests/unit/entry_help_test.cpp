@@ -58,7 +58,7 @@ TEST_CASE("--help fits a terminal") {
 
 TEST_CASE("the manual page has every form and option") {
     const std::string page = entry_manual("1.2", "2026-11-22");
-    CHECK_THAT(page, Catch::StartsWith(".TH VSCSI\\-CONFIG 5 \"\" \"pvscsi 1.2\"\n"));
+    CHECK_THAT(page, Catch::StartsWith(".TH VSCSI\\-CONFIG 5 2026-11-22 \"pvscsi 1.2\"\n"));
     for (const PdevForm& form : pdev_forms())
         CHECK_THAT(page, Contains(".B " + escaped(form.form) + "\n" + escaped(form.meaning)));
     for (const OptionForm& form : option_forms())
