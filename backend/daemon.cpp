@@ -1,8 +1,10 @@
 #include "backend/daemon.hpp"
 
+#include "backend/control_requests.hpp"
 #include "backend/kernel_backend.hpp"
 
 #include "common/base/log.hpp"
+#include "common/config/control_path.hpp"
 #include "common/config/defined_domains.hpp"
 
 #include <cerrno>
@@ -119,6 +121,7 @@ Daemon::Daemon(const DaemonOptions& options)
         },
         [this] { domains_->look(); });
     watch_domains();
+    listen(options);
     wait_for_signal();
     log::info("serving domain={} threads={}", hypervisor_->self().value(), options.threads);
     announce_ready(options.ready_fd);
@@ -138,7 +141,7 @@ void Daemon::wait_for_signal() {
         if (error)
             return;
         if (number == SIGHUP) {
-            reload();
+            static_cast<void>(reload());
             return wait_for_signal();
         }
         const bool hand_over = number == SIGTERM;
@@ -158,12 +161,14 @@ void Daemon::watch_domains() {
     domains_->look();
 }
 
-void Daemon::reload() {
+std::vector<std::string> Daemon::reload() {
     supervisor_.reloading();
     // One that was there and is not any more must not take the allow-list along.
     auto settings = config::read_settings(settings_file_, settings_were_read_);
+    std::vector<std::string> mistakes;
     if (!settings) {
-        for (const std::string& mistake : settings.error())
+        mistakes = settings.error();
+        for (const std::string& mistake : mistakes)
             log::error("{}", mistake);
         log::error("settings stay as they were");
     } else {
@@ -173,6 +178,23 @@ void Daemon::reload() {
         watch_domains();
     }
     supervisor_.ready();
+    return mistakes;
+}
+
+/// Without it the guests are served all the same.
+void Daemon::listen(const DaemonOptions& options) {
+    ControlActions actions;
+    actions.reload = [this] { return reload(); };
+    actions.statistics = [this](auto take) { registry_->statistics(std::move(take)); };
+    actions.version = options.version;
+    actions.threads = options.threads;
+    const std::string path = config::control_path(options.hypervisor.host_dir);
+    try {
+        control_socket_ =
+            std::make_unique<ControlSocket>(control_, path, control_requests(std::move(actions)));
+    } catch (const std::exception& error) {
+        log::warning("there is no control socket error=\"{}\"", error.what());
+    }
 }
 
 void Daemon::end(bool hand_over) {

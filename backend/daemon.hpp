@@ -1,6 +1,7 @@
 // The daemon's object graph: hypervisor, store, workers, registry; and its end.
 #pragma once
 
+#include "backend/control_socket.hpp"
 #include "backend/domain_watch.hpp"
 #include "backend/registry.hpp"
 #include "backend/supervisor.hpp"
@@ -28,6 +29,7 @@ struct DaemonOptions {
     /// Remembers over a boot which units unstable names lead to. Empty: /var/lib/pvscsi, or `units`
     /// in the embedded host's directory.
     std::string record_dir;
+    std::string version; ///< for who asks
     /// Gets a newline when the daemon serves; -1: none.
     int ready_fd = -1;
 };
@@ -49,7 +51,9 @@ class Daemon {
     void announce_ready(int fd);
     void wait_for_signal();
     void end(bool hand_over);
-    void reload();
+    /// What is wrong with the settings, which stay as they were then.
+    std::vector<std::string> reload();
+    void listen(const DaemonOptions& options);
     void watch_domains();
 
     boost::asio::io_context control_{1};
@@ -67,6 +71,7 @@ class Daemon {
     config::Settings settings_;
     std::unique_ptr<Registry> registry_;
     std::shared_ptr<DomainWatch> domains_;
+    std::unique_ptr<ControlSocket> control_socket_; ///< none if it could not be made
     boost::asio::signal_set signals_;
     boost::asio::steady_timer patience_;
 };

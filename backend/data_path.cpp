@@ -88,6 +88,13 @@ void DataPath::keep_house() noexcept {
         lun->target->keep_house();
 }
 
+std::vector<LunStatistics> DataPath::statistics() const {
+    std::vector<LunStatistics> rows;
+    for (const auto& lun : luns_.all())
+        rows.push_back({guest_, device_, lun->address, lun->in_flight, lun->counters});
+    return rows;
+}
+
 void DataPath::hand_over(std::function<void()> quiet) {
     if (!queue_) {
         remove_all_luns();

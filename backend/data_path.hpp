@@ -13,8 +13,8 @@ namespace pvscsi::backend {
 
 class DataPath : public std::enable_shared_from_this<DataPath> {
   public:
-    DataPath(Worker& worker, hv::Hypervisor& hypervisor, DomId guest)
-        : worker_(worker), hypervisor_(hypervisor), guest_(guest) {}
+    DataPath(Worker& worker, hv::Hypervisor& hypervisor, DomId guest, DevId device)
+        : worker_(worker), hypervisor_(hypervisor), guest_(guest), device_(device) {}
     DataPath(const DataPath&) = delete;
     DataPath& operator=(const DataPath&) = delete;
 
@@ -46,6 +46,8 @@ class DataPath : public std::enable_shared_from_this<DataPath> {
     /// disconnect() and then lets go of all logical units.
     void close(std::function<void()> closed);
 
+    /// Of each logical unit, in order of address.
+    [[nodiscard]] std::vector<LunStatistics> statistics() const;
     /// Now and then: gives idle memory back and lets the units look after themselves.
     void keep_house() noexcept;
 
@@ -55,6 +57,7 @@ class DataPath : public std::enable_shared_from_this<DataPath> {
     Worker& worker_;
     hv::Hypervisor& hypervisor_;
     const DomId guest_;
+    const DevId device_;
     LunMap luns_;
     std::shared_ptr<Queue> queue_;
 };

@@ -3,6 +3,7 @@
 // Thread: the vhost's worker. Looking up allocates nothing; changing the map may.
 #pragma once
 
+#include "backend/statistics.hpp"
 #include "backend/target.hpp"
 #include "ring/command.hpp"
 
@@ -19,6 +20,7 @@ struct Lun {
     std::shared_ptr<Target> target;
     unsigned in_flight = 0;                 ///< requests that the target has not finished
     unsigned queue_depth = ring::ring_size; ///< how many there may be
+    LunCounters counters;
     std::function<void()> when_idle;
     /// A dead daemon's commands may still be at its device: nothing of them is to be repeated.
     bool unsettled = false;

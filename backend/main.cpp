@@ -47,6 +47,7 @@ void apply(const CLI::App& app, const config::Settings& settings, backend::Daemo
 int main(int argc, char** argv) {
     backend::DaemonOptions options;
     options.threads = default_threads();
+    options.version = PVSCSI_VERSION;
     std::string host;
     log::Level level = log::Level::info;
     long most_spin = options.most_spin.count();

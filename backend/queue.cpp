@@ -109,6 +109,7 @@ void Queue::dispatch(Slot& slot) noexcept {
     if (lun->in_flight >= lun->queue_depth) {
         slot.outcome.clear();
         slot.outcome.status = scsi::Status::task_set_full;
+        count(lun->counters, slot);
         return finish(slot);
     }
     slot.lun = lun;
@@ -166,6 +167,8 @@ void Queue::fail(Slot& slot, scsi::HostCode host) noexcept {
 }
 
 void Queue::finish(Slot& slot) noexcept {
+    if (slot.lun != nullptr)
+        count(slot.lun->counters, slot);
     leave_lun(slot);
     slot.state = SlotState::finished;
     finished_.add(slot);
@@ -219,14 +222,9 @@ void Queue::answer(Slot& slot) noexcept {
             outcome.clear();
             outcome.host = scsi::HostCode::error;
         }
-        const bool data_in = slot.direction() == ring::Direction::from_device;
-        const std::size_t moved =
-            data_in ? outcome.data_in.size() + outcome.unmoved : std::size_t{outcome.consumed};
-        const auto transferred =
-            static_cast<std::uint32_t>(std::min<std::size_t>(moved, slot.length()));
         ring_.put(ring::make_response(command.tag(), static_cast<std::uint8_t>(outcome.host),
                                       static_cast<std::uint8_t>(outcome.status),
-                                      outcome.sense.bytes(), slot.length() - transferred));
+                                      outcome.sense.bytes(), slot.length() - slot.transferred()));
     } else {
         ring_.put(ring::make_task_management_response(command.tag(), command.action(),
                                                       slot.managed_well));

@@ -32,6 +32,8 @@ class Registry {
     /// Leaves all connections as they are to a successor; `quiet` when every command that was
     /// taken has been answered.
     void hand_over(std::function<void()> quiet);
+    /// Counts of all units, by guest, vhost and address; `take` is called on the control thread.
+    void statistics(std::function<void(std::vector<LunStatistics>)> take);
 
   private:
     struct Key {
@@ -56,6 +58,7 @@ class Registry {
     void look(Entry& entry);
     [[nodiscard]] static bool may_look(Entry& entry);
     [[nodiscard]] bool is_news(const Key& key, std::string_view below_root);
+    // registry_house.cpp
     void bury_dead_domains();
     void remove_stale_state();
     void stop_watching() noexcept;

@@ -11,6 +11,7 @@
 #include "common/scsi/status.hpp"
 #include "ring/command.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <span>
@@ -66,6 +67,14 @@ class Request {
     [[nodiscard]] ring::Direction direction() const noexcept { return command.direction(); }
     /// Bytes that the guest's segments hold: the data-in buffer or the data-out.
     [[nodiscard]] std::uint32_t length() const noexcept { return length_; }
+
+    /// Bytes of it that the outcome says were moved, never more than there are.
+    [[nodiscard]] std::uint32_t transferred() const noexcept {
+        const std::size_t moved = direction() == ring::Direction::from_device
+                                      ? outcome.data_in.size() + outcome.unmoved
+                                      : std::size_t{outcome.consumed};
+        return static_cast<std::uint32_t>(std::min<std::size_t>(moved, length_));
+    }
 
     /// Private memory of the slot, see RequestOwner::buffer().
     [[nodiscard]] std::span<std::byte> buffer(std::size_t size) noexcept {

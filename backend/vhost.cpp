@@ -16,7 +16,7 @@ Vhost::Vhost(Surroundings& around, Worker& worker, DomId guest, DevId device)
       frontend_(xenbus::frontend_path(guest, device)),
       state_path_(fmt::format("{}/{}-{}", around.state_dir, guest.value(), device.value())),
       journal_path_(state_path_ + ".ring"),
-      data_(std::make_shared<DataPath>(worker, around.hypervisor, guest)),
+      data_(std::make_shared<DataPath>(worker, around.hypervisor, guest, device)),
       nodes_(around.store, around.hypervisor.self(), backend_), takeover_timer_(around.control),
       offer_timer_(around.control), log_(fmt::format("vhost={}/{}", guest.value(), device.value())),
       changes_(fmt::format("vhost={}/{}", guest.value(), device.value())) {
@@ -254,6 +254,10 @@ void Vhost::close(std::function<void()> closed) {
 
 void Vhost::keep_house() {
     data_->worker().post([data = data_] { data->keep_house(); });
+}
+
+void Vhost::statistics(std::function<void(std::vector<LunStatistics>)> take) {
+    data_->worker().post([data = data_, take = std::move(take)] { take(data->statistics()); });
 }
 
 void Vhost::set_error(const std::string& reason) {

@@ -66,6 +66,8 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
     [[nodiscard]] const std::string& frontend() const noexcept { return frontend_; }
     [[nodiscard]] const std::string& backend() const noexcept { return backend_; }
     void keep_house();
+    /// `take` is called on the worker.
+    void statistics(std::function<void(std::vector<LunStatistics>)> take);
 
   private:
     using State = xenbus::State;

@@ -1,6 +1,7 @@
 #include "common/base/log.hpp"
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/sinks/systemd_sink.h>
@@ -26,7 +27,20 @@ constexpr spdlog::level::level_enum to_spdlog(Level level) {
     return spdlog::level::err;
 }
 
+constexpr std::array<std::string_view, 4> names{"debug", "info", "warning", "error"};
+
 } // namespace
+
+std::string_view to_string(Level level) noexcept {
+    return names[static_cast<std::size_t>(level)];
+}
+
+std::optional<Level> level_of(std::string_view name) noexcept {
+    const auto place = std::find(names.begin(), names.end(), name);
+    if (place == names.end())
+        return {};
+    return static_cast<Level>(place - names.begin());
+}
 
 void init(std::string_view program, Level level) {
     const std::string name(program);
@@ -46,6 +60,13 @@ void init(std::string_view program, Level level) {
 
 void set_level(Level level) noexcept {
     spdlog::set_level(to_spdlog(level));
+}
+
+Level level() noexcept {
+    for (const Level level : {Level::debug, Level::info, Level::warning})
+        if (enabled(level))
+            return level;
+    return Level::error;
 }
 
 bool enabled(Level level) noexcept {

@@ -9,16 +9,21 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
 namespace pvscsi::log {
 
 enum class Level : std::uint8_t { debug, info, warning, error };
+[[nodiscard]] std::string_view to_string(Level level) noexcept;
+/// "debug", "info", "warning" or "error".
+[[nodiscard]] std::optional<Level> level_of(std::string_view name) noexcept;
 
 /// Once at the start of a program; `program` is the lines' tag.
 void init(std::string_view program, Level level);
 void set_level(Level level) noexcept;
+[[nodiscard]] Level level() noexcept;
 [[nodiscard]] bool enabled(Level level) noexcept;
 void write(Level level, std::string_view text);
 

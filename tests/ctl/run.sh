@@ -148,7 +148,11 @@ check connected-after-that until_true 30 state_is 0:0:1:0 connected
 : >"$BED_DIR/go"
 check guest-ends-well wait "$guest"
 
+# shellcheck source=tests/ctl/daemon.sh
+. tests/ctl/daemon.sh
+
 check daemon-dies bed_daemon_kill
+check no-daemon-to-ask says 7 'no daemon answers at' pvscsictl stats
 check no-daemon says 7 'no answer from a backend daemon within 0.3 s' \
     pvscsictl attach --timeout 0.3 demo ram:1M,7:0:0:0
 check no-daemon-nor-asked says 0 'attached' pvscsictl attach --no-wait demo ram:1M,7:0:0:1

@@ -12,7 +12,9 @@ constexpr const char* exit_help =
     "Exit status: 0 done; 1 failed, what was begun is undone; 2 wrong command line; 3 wrong\n"
     "configuration, nothing was changed; 4 no such domain or LUN; 5 not finished in time;\n"
     "6 neither the embedded host nor Xen can be reached; 7 (create, attach) done, but no backend\n"
-    "daemon has answered: the LUNs appear when pvscsid runs. With --no-wait nobody is asked.";
+    "daemon has answered: the LUNs appear when pvscsid runs; (stats, reload, log-level) none "
+    "runs.\n"
+    "With --no-wait nobody is asked.";
 
 void print(std::string text) {
     if (!text.empty() && text.back() != '\n')
@@ -85,6 +87,7 @@ CommandLine::CommandLine() {
     add_change_commands(*this);
     add_show_commands(*this);
     add_definition_commands(*this);
+    add_daemon_commands(*this);
 }
 
 CLI::App& CommandLine::add(const char* name, const std::string& description, Verb verb) {

@@ -68,5 +68,6 @@ void complain(const char* kind, std::string_view text);
 void add_change_commands(CommandLine& line);     ///< create, destroy, attach, detach
 void add_show_commands(CommandLine& line);       ///< list
 void add_definition_commands(CommandLine& line); ///< check, define, undefine
+void add_daemon_commands(CommandLine& line);     ///< stats, reload, log-level
 
 } // namespace pvscsi::ctl

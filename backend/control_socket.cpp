@@ -1,0 +1,135 @@
+#include "backend/control_socket.hpp"
+
+#include "common/base/log.hpp"
+
+#include <boost/asio/read_until.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/write.hpp>
+
+#include <cerrno>
+#include <grp.h>
+#include <sys/stat.h>
+#include <system_error>
+#include <unistd.h>
+
+namespace pvscsi::backend {
+
+namespace {
+
+using boost::asio::local::stream_protocol;
+using Error = boost::system::error_code;
+
+constexpr auto group = "pvscsi";
+constexpr std::size_t longest_line = 4096;
+constexpr unsigned most_connections = 16;
+constexpr std::chrono::seconds idle_limit{30};
+
+[[noreturn]] void fail(const std::string& path) {
+    throw std::system_error(errno, std::generic_category(), "cannot make " + path);
+}
+
+/// Its owner is whom the daemon runs as; nobody else gets in before the mode is set.
+stream_protocol::acceptor open_acceptor(boost::asio::io_context& control, const std::string& path) {
+    stream_protocol::acceptor acceptor(control, stream_protocol());
+    if (::unlink(path.c_str()) != 0 && errno != ENOENT)
+        fail(path);
+    Error error;
+    const mode_t before = ::umask(0177);
+    acceptor.bind(stream_protocol::endpoint(path), error);
+    ::umask(before);
+    if (error)
+        throw std::system_error(error.value(), std::generic_category(), "cannot make " + path);
+    const ::group* const entry = ::getgrnam(group);
+    if (entry != nullptr && ::chown(path.c_str(), static_cast<uid_t>(-1), entry->gr_gid) == 0)
+        static_cast<void>(::chmod(path.c_str(), 0660));
+    acceptor.listen();
+    return acceptor;
+}
+
+} // namespace
+
+/// Reads a line, has it answered, reads the next one. It lives as long as something is under way.
+class ControlSocket::Connection : public std::enable_shared_from_this<Connection> {
+  public:
+    Connection(std::shared_ptr<Shared> shared, stream_protocol::socket socket)
+        : shared_(std::move(shared)), socket_(std::move(socket)), idle_(socket_.get_executor()) {
+        ++shared_->connections;
+    }
+    ~Connection() { --shared_->connections; }
+    Connection(const Connection&) = delete;
+    Connection& operator=(const Connection&) = delete;
+
+    void read() {
+        limit_time();
+        boost::asio::async_read_until(
+            socket_, boost::asio::dynamic_buffer(input_, longest_line), '\n',
+            [self = shared_from_this()](const Error& error, std::size_t size) {
+                self->idle_.cancel();
+                if (!error)
+                    self->handle(size);
+            });
+    }
+
+  private:
+    void handle(std::size_t size) {
+        const std::string line = input_.substr(0, size - 1);
+        input_.erase(0, size);
+        shared_->handler(line, [self = shared_from_this()](std::string reply) {
+            self->write(std::move(reply));
+        });
+    }
+
+    void write(std::string reply) {
+        output_ = std::move(reply) + '\n';
+        limit_time();
+        boost::asio::async_write(socket_, boost::asio::buffer(output_),
+                                 [self = shared_from_this()](const Error& error, std::size_t) {
+                                     self->idle_.cancel();
+                                     if (!error)
+                                         self->read();
+                                 });
+    }
+
+    /// Ends the connection if its peer neither asks nor listens.
+    void limit_time() {
+        idle_.expires_after(idle_limit);
+        idle_.async_wait([self = weak_from_this()](const Error& error) {
+            const auto connection = self.lock();
+            Error ignored;
+            if (!error && connection)
+                connection->socket_.close(ignored);
+        });
+    }
+
+    const std::shared_ptr<Shared> shared_;
+    stream_protocol::socket socket_;
+    boost::asio::steady_timer idle_;
+    std::string input_;
+    std::string output_;
+};
+
+ControlSocket::ControlSocket(boost::asio::io_context& control, const std::string& path,
+                             Handler handler)
+    : path_(path), shared_(std::make_shared<Shared>(Shared{std::move(handler)})),
+      acceptor_(open_acceptor(control, path)) {
+    accept();
+}
+
+ControlSocket::~ControlSocket() {
+    ::unlink(path_.c_str());
+}
+
+void ControlSocket::accept() {
+    acceptor_.async_accept([this](const Error& error, stream_protocol::socket socket) {
+        if (error == boost::asio::error::operation_aborted)
+            return;
+        // One too many is closed at once: its peer sees that, and may come again.
+        if (!error && shared_->connections < most_connections)
+            std::make_shared<Connection>(shared_, std::move(socket))->read();
+        if (error)
+            log::warning("control connection not accepted error=\"{}\"", error.message());
+        accept();
+    });
+}
+
+} // namespace pvscsi::backend
