@@ -18,7 +18,7 @@ layout() {
 }
 # Libraries for other scripts set what only those read (SC2034) and name no shell (SC2148).
 shell() {
-    git ls-files '*.sh' .ci/run | xargs shellcheck -s bash -S warning -e SC2034
+    git ls-files '*.sh' '*.bash' .ci/run | xargs shellcheck -s bash -S warning -e SC2034
 }
 # Written so that this line does not find itself.
 marks() {
