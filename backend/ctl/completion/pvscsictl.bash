@@ -38,9 +38,16 @@ _pvscsictl_entry() {
     esac
 }
 
-# What the argument that --help calls $1 may be.
-_pvscsictl_argument() {
-    case $1 in
+# The words that a line of --help names in braces: TEXT:{debug,info}.
+_pvscsictl_choices() { # LINE
+    local line=${1#*\{}
+    mapfile -t COMPREPLY < <(compgen -W "$(tr ',' ' ' <<<"${line%%\}*}")" -- "$cur")
+}
+
+# What the argument may be that --help has this line of.
+_pvscsictl_argument() { # LINE
+    local line=${1#  }
+    case ${line%% *} in
     DOMAIN) mapfile -t COMPREPLY < <(compgen -W "$(_pvscsictl_domains)" -- "$cur") ;;
     DOMAIN\|*) mapfile -t COMPREPLY < <(compgen -W "$(_pvscsictl_domains; _pvscsictl_values vdev)" -- "$cur") ;;
     VDEV | LUN)
@@ -48,6 +55,7 @@ _pvscsictl_argument() {
         ;;
     ENTRY) _pvscsictl_entry ;;
     FILE*) _filedir ;;
+    *) [[ $line != *\{*\}* ]] || _pvscsictl_choices "$line" ;;
     esac
 }
 
@@ -58,10 +66,7 @@ _pvscsictl_option_value() {
     [ -n "$line" ] || return 1
     case $1,$line in
     --host,* | *DIR*) _filedir -d ;;
-    *\{*\}*)
-        line=${line#*\{}
-        mapfile -t COMPREPLY < <(compgen -W "$(tr ',' ' ' <<<"${line%%\}*}")" -- "$cur")
-        ;;
+    *\{*\}*) _pvscsictl_choices "$line" ;;
     *FILE*) _filedir ;;
     esac
     return 0
@@ -103,8 +108,7 @@ _pvscsictl() {
             verbs && /^  [a-z]/ { print $1 }' <<<"$help")
         mapfile -t COMPREPLY < <(compgen -W "$names" -- "$cur")
     else
-        names=$(_pvscsictl_section Positionals <<<"$help" | awk -v n=$((${#arguments[@]} + 1)) 'NR == n { print $1 }')
-        _pvscsictl_argument "$names"
+        _pvscsictl_argument "$(_pvscsictl_section Positionals <<<"$help" | sed -n "$((${#arguments[@]} + 1))p")"
     fi
     __ltrim_colon_completions "$cur"
 }

@@ -63,6 +63,8 @@ offers 'demo other' ctl attach ''
 offers 'demo' ctl detach --timeout 3 d
 offers '0:0:0:0 1:0:2:0' ctl detach demo ''
 offers '0:2:0' ctl detach demo 1:
+offers 'debug error info warning' ctl log-level ''
+offers 'warning' ctl log-level w
 offers 'folder/one.cfg' ctl create folder/o
 offers "$E2E_DIR/folder/one.cfg" ctl attach demo "$E2E_DIR/folder/o"
 offers "$E2E_DIR/folder/one.cfg" ctl attach demo "file:$E2E_DIR/folder/o"
@@ -87,5 +89,6 @@ done
 offers 'demo other' in_zsh pvscsictl attach ''
 offers '0:0:0:0 1:0:2:0' in_zsh pvscsictl detach --force demo ''
 in_zsh pvscsictl detach -- | grep -q '^--force:' || fail "zsh offers no --force: $(in_zsh pvscsictl detach --)"
+offers 'debug error info warning' in_zsh pvscsictl log-level ''
 offers 'files' in_zsh pvscsictl create ''
 offers 'files-/' in_zsh pvscsictl --host ''
