@@ -27,8 +27,16 @@ std::optional<Status> known_status(std::uint8_t value) noexcept {
     return {};
 }
 
-/// The kernel's DID_ codes 0 to 15 and 20 are the protocol's.
+constexpr unsigned did_time_out = 3, did_bad_intr = 9;
+
+/// The kernel's DID_ codes 0 to 15 and 20 are the protocol's. But for two of them a Linux guest
+/// stops all units of the vhost and calls its error handler; with one processor it even stops for
+/// good (README.md). The command is over: to say that it may be repeated is all that is needed.
 HostCode known_host(unsigned value) noexcept {
+    if (value == did_time_out)
+        return HostCode::transport_disrupted;
+    if (value == did_bad_intr)
+        return HostCode::error;
     return value <= 15 || value == 20 ? static_cast<HostCode>(value) : HostCode::error;
 }
 
