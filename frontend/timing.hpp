@@ -16,6 +16,8 @@ struct Timing {
     std::chrono::milliseconds drain_grace{250};
     /// Closing: for each of the backend's two steps.
     std::chrono::milliseconds close_wait{3'000};
+    /// For InitWait of a backend that is at Closed; Linux' never goes there.
+    std::chrono::milliseconds invitation_wait{500};
     /// Hot removal: for the commands of the logical unit.
     std::chrono::milliseconds remove_wait{5'000};
     /// From ABORT to RESET, and from RESET to disconnecting.

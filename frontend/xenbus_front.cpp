@@ -36,7 +36,7 @@ void XenbusFront::start() {
     const TimePoint now = Clock::now();
     // As xenbus_reset_state of Linux: undo what a predecessor has left, step by step.
     if (front == State::initialising && backend == State::closed)
-        enter(Phase::initialising, State::initialising);
+        await_invitation(now);
     else if (front == State::initialising && left_closing(backend))
         connect(now);
     else if (left_connection(backend))
@@ -81,9 +81,10 @@ void XenbusFront::evaluate(TimePoint now) {
         evaluate_closed(backend, now);
         break;
     case Phase::connecting:
+        uninvited_ = uninvited_ && backend == State::closed;
         if (backend == State::connected || backend == State::reconfiguring)
             connection_up(backend, now);
-        else if (backend == State::closing || backend == State::closed)
+        else if (backend == State::closing || (backend == State::closed && !uninvited_))
             connection_lost("the backend closed the device while connecting", now);
         break;
     case Phase::connected:
@@ -104,13 +105,27 @@ void XenbusFront::evaluate_closed(State backend, TimePoint now) {
         deadline_ = retry_at_;
         return;
     }
-    if (phase_ == Phase::initialising) {
-        if (backend == State::init_wait)
-            connect(now);
-        else if (backend == State::closing)
-            enter(Phase::closed, State::closed);
-    } else if (left_closing(backend) && backend != State::unknown) {
-        enter(Phase::initialising, State::initialising);
+    if (phase_ == Phase::initialising)
+        evaluate_invitation(backend, now);
+    else if (left_closing(backend) && backend != State::unknown)
+        await_invitation(now);
+}
+
+void XenbusFront::await_invitation(TimePoint now) {
+    enter(Phase::initialising, State::initialising);
+    invitation_until_ = now + timing_.invitation_wait;
+}
+
+void XenbusFront::evaluate_invitation(State backend, TimePoint now) {
+    if (backend == State::closing) {
+        enter(Phase::closed, State::closed);
+    } else if (backend == State::init_wait) {
+        connect(now);
+    } else if (backend == State::closed && now < invitation_until_) {
+        deadline_ = invitation_until_;
+    } else if (backend == State::closed) {
+        uninvited_ = true;
+        connect(now);
     }
 }
 

@@ -2,8 +2,9 @@
 //
 // Order of steps as Linux' frontend (reference: drivers/scsi/xen-scsifront.c), which every backend
 // knows: the first connection does not wait for InitWait; later ones do, so that a dead
-// predecessor's state is not taken for an invitation. Acts on the states as they are, not on
-// transitions, because watches tell only that something has changed.
+// predecessor's state is not taken for an invitation. Linux' backend never invites again: it takes
+// a connection while it is at Closed, and is given one when nothing better has come. Acts on the
+// states as they are, not on transitions, because watches tell only that something has changed.
 //
 // Thread: the session's. step() makes store calls, which block. Errors: those of a frontend's own
 // nodes throw std::system_error; whatever the backend's nodes hold is handled or ignored.
@@ -59,7 +60,7 @@ class XenbusFront {
     enum class Phase : std::uint8_t {
         resetting,    ///< wrote Closing, waits for the backend to follow
         closed,       ///< wrote Closed, waits for the backend to follow, or to come back
-        initialising, ///< wrote Initialising, waits for InitWait
+        initialising, ///< wrote Initialising, waits a while for InitWait
         connecting,   ///< wrote Initialised with a ring, waits for Connected
         connected,
         draining, ///< the backend closes; what is in flight may end
@@ -110,6 +111,8 @@ class XenbusFront {
     void evaluate_connected(State backend, TimePoint now);
     void evaluate_closed(State backend, TimePoint now);
     void evaluate_draining(State backend, TimePoint now);
+    void await_invitation(TimePoint now);
+    void evaluate_invitation(State backend, TimePoint now);
     /// It no longer uses the connection, or no longer does more than let it end.
     [[nodiscard]] static bool left_connection(State backend) noexcept;
     /// It is past Closing.
@@ -154,6 +157,8 @@ class XenbusFront {
     bool reconfiguring_ = false;     ///< B=7 was seen, F=7 is not yet written
     bool tolerant_ = false;          ///< before that, errors are the caller's of open()
     bool store_lost_ = false;
+    bool uninvited_ = false; ///< connecting since the backend was at Closed, where it still is
+    TimePoint invitation_until_{};
     bool was_up_ = false;                   ///< the backend has connected to the present ring
     TimePoint deadline_ = TimePoint::max(); ///< when to look again though nothing has changed
     TimePoint patience_ = TimePoint::max(); ///< end of the wait for commands in flight

@@ -14,6 +14,7 @@ inline frontend::Timing quick_timing() {
     timing.control_interval = milliseconds(0);
     timing.drain_grace = timing.remove_wait = milliseconds(40);
     timing.close_wait = milliseconds(30);
+    timing.invitation_wait = milliseconds(20);
     timing.abort_wait = timing.reset_wait = milliseconds(20);
     timing.backoff_min = milliseconds(1);
     timing.backoff_max = milliseconds(4);

@@ -93,7 +93,7 @@ void MockBackend::follow() {
     const auto state = xenbus::state_from_node(host_.get(back + "/state"));
     switch (front_state()) {
     case State::initialising:
-        if (state == State::closed)
+        if (state == State::closed && invites)
             set_state(State::init_wait);
         break;
     case State::initialised:

@@ -29,6 +29,9 @@ class MockBackend {
 
     /// Follows the frontend's states. Off: a daemon that is dead.
     bool alive = true;
+    /// Goes from Closed to InitWait for a frontend that starts anew. Linux' backend does not, and
+    /// leaves the LUNs as they are.
+    bool invites = true;
     /// Answers requests as they come, by `answer`; off: they stay in `requests`.
     bool serving = true;
     std::function<ring::WireResponse(const ring::WireRequest&)> answer;

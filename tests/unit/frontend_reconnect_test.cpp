@@ -35,6 +35,30 @@ TEST_CASE("a backend that closes may finish what is in flight; then it can come 
     REQUIRE(bed.run_until([&] { return answered.calls == 2; }));
 }
 
+TEST_CASE("a backend that never invites again gets its connection all the same") {
+    FrontendBed bed;
+    bed.backend.invites = false;
+    bed.open();
+    bed.session.reset();
+    CHECK(bed.backend.front_state() == State::closed);
+    CHECK(bed.open().connected());
+    CHECK(bed.backend.connections == 2);
+    CHECK(bed.session->luns().size() == 1);
+    bed.backend.set_state(State::closing);
+    REQUIRE(bed.run_until([&] { return bed.count(Kind::reconnected) == 1; }));
+    CHECK(bed.backend.connections == 3);
+    // One that closes it instead of connecting has given it up, and is tried again.
+    bed.backend.alive = false;
+    bed.backend.set_state(State::closing);
+    bed.session->poll();
+    bed.backend.set_state(State::closed);
+    REQUIRE(bed.run_until([&] { return bed.backend.front_state() == State::initialised; }));
+    bed.backend.alive = true;
+    bed.backend.set_state(State::closing);
+    REQUIRE(bed.run_until([&] { return bed.count(Kind::reconnected) == 2; }));
+    CHECK(bed.backend.connections == 4);
+}
+
 TEST_CASE("a backend that has nothing left of a connection is not waited for") {
     FrontendBed bed;
     bed.timing.drain_grace = std::chrono::hours(1);
