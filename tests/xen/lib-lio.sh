@@ -41,7 +41,11 @@ lio_stop() {
     [ -d "$lio_port" ] || return 0
     # A guest that is still there holds the target.
     # shellcheck disable=SC2154  # of lib.sh
-    for dir in "${!guest_number[@]}"; do xl destroy "${guest_number[$dir]}" 2>/dev/null; done
+    for dir in "${guest_number[@]}"; do
+        xl destroy "$dir" 2>/dev/null
+        # So does its device; the kernel does not notice it when more than this goes at once.
+        xenstore-rm "/local/domain/0/backend/vscsi/$dir" 2>/dev/null
+    done
     wait_until 20 eval "echo NULL >$lio_port/nexus" 2>/dev/null
     rm -f "$lio_port"/lun/lun_*/store
     rmdir "$lio_port"/lun/lun_* "$lio_port" "$lio_fabric/$lio_wwn" "$lio_fabric"

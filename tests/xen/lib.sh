@@ -43,8 +43,8 @@ expect_daemon_alive() { kill -0 "$BED_DAEMON" 2>/dev/null || fail "the daemon is
 # ---- guests
 
 # guest_config NAME [ENTRY...]: an xl file with these vscsi entries; says where. Set before:
-# guest_memory (MB), guest_extra (kernel arguments), guest_lines (more lines of the file).
-guest_memory=320 guest_extra='' guest_lines=''
+# guest_memory (MB), guest_cpus, guest_extra (kernel arguments), guest_lines (more lines of the file).
+guest_memory=320 guest_cpus=1 guest_extra='' guest_lines=''
 guest_config() {
     local name=$1 file=/tmp/$1.cfg
     shift
@@ -55,7 +55,7 @@ guest_config() {
         echo 'ramdisk = "/run/guest/initramfs"'
         echo "extra = \"console=hvc0 quiet loglevel=1 panic=1 mitigations=off $guest_extra\""
         echo "memory = $guest_memory"
-        echo 'vcpus = 1'
+        echo "vcpus = $guest_cpus"
         echo 'on_crash = "destroy"'
         [ $# = 0 ] || (IFS=,; quoted=("${@/#/\"}"); quoted=("${quoted[@]/%/\"}"); echo "vscsi = [ ${quoted[*]} ]")
         echo "$guest_lines"
@@ -92,7 +92,7 @@ has_booted() { # NAME TIMES
     [ $count -ge "$2" ]
 } 2>/dev/null
 guest_wait_ready() { # NAME [HOW OFTEN IT HAS BOOTED SINCE THE CASE BEGAN]
-    wait_until $((60 * BED_FACTOR)) has_booted "$1" "${2:-1}" || {
+    wait_until $((120 * BED_FACTOR)) has_booted "$1" "${2:-1}" || {
         tail -n 20 "$(guest_log "$1")"
         fail "guest $1 is not ready"
     }
@@ -101,7 +101,7 @@ guest_wait_ready() { # NAME [HOW OFTEN IT HAS BOOTED SINCE THE CASE BEGAN]
 
 # guest_run NAME COMMANDS...: runs them in the guest's bash and prints what they print; returns
 # their status, or 124 if there is none after guest_seconds. The guest's lib.sh has more words.
-guest_seconds=$((60 * BED_FACTOR))
+guest_seconds=$((120 * BED_FACTOR))
 guest_begin() { # NAME COMMANDS...: the same without waiting; sets guest_job
     local name=$1
     shift
