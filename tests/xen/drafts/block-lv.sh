@@ -4,7 +4,7 @@
 . /job/lib.sh
 
 modprobe loop
-truncate -s 128M "$scratch/pv.img"
+truncate -s 48M "$scratch/pv.img"
 loop=$(losetup -f --show "$scratch/pv.img") || skip "no loop device: $(losetup -f 2>&1)"
 volumes_gone() {
     lvchange -an /dev/bed/disk
@@ -22,7 +22,7 @@ daemon_start
 guest_start g1 "/dev/bed/disk,0:0:0:0"
 expect_lun g1 0:0:0:0 connected
 guest_must g1 'wait_lun 0:0:0:0; sg_inq $(generic 0:0:0:0); file_system_check $(disk 0:0:0:0)'
-guest_must g1 'verify_fio $(disk 0:0:0:0) --rw=randwrite --bs=4k --iodepth=16 --size=16m'
+guest_must g1 'verify_fio $(disk 0:0:0:0) --rw=randwrite --bs=4k --iodepth=16 --size=4m'
 expect_guest_quiet g1
 guest_destroy g1
 daemon_stop

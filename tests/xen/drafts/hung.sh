@@ -1,4 +1,4 @@
-# what: 1, 10 and 16 commands that hang: ABORT and RESET are answered, the other LUN goes on, the guest's error handler recovers the disks
+# what: 1, 10 and 16 commands that hang: their time is over, ABORT and RESET are answered, they are repeated; another LUN goes on
 # seconds: 400
 # shellcheck source=tests/xen/lib.sh
 . /job/lib.sh
@@ -7,6 +7,9 @@ scsi_debug dev_size_mb=16 num_tgts=5 statistics=1
 daemon_start
 entries=()
 for lun in 0 1 2 3 4; do entries+=("${debug_nodes[$lun]},0:0:0:$lun"); done
+# With one processor Linux 6.1 stops for good when a command is answered while its error handler
+# is at work: README.md, What was learned.
+guest_cpus=2
 guest_start g1 "${entries[@]}"
 expect_lun g1 0:0:0:4 connected
 limit=$((20 * BED_FACTOR))
@@ -46,6 +49,19 @@ for round in '1 0' '10 0' '16 0:1:2:3'; do
     echo "$hung hung: all ended after $((SECONDS - began)) s"
     guest_must g1 'for lun in 0 1 2 3 4; do dd if=$(disk 0:0:0:$lun) of=/dev/null bs=64k count=32 iflag=direct status=none || exit 1; done'
 done
+# A RESET from the guest, with commands that hang: they are repeated, and nothing waits for their time.
+guest_must g1 'echo 600 >/sys/class/scsi_device/0:0:0:0/device/timeout'
+knob opts 4
+knob every_nth -1
+guest_begin g1 'fio --name=hung --filename=$(disk 0:0:0:0) --direct=1 --ioengine=libaio --rw=randread --bs=4k --iodepth=4 --thread --number_ios=4 --minimal'
+job=$guest_job
+wait_until $limit busy_all_is 4 || fail "$(busy_all) commands at the device, not 4"
+knob every_nth 0
+knob opts 0
+began=$SECONDS
+guest_must g1 'sg_reset --device --no-esc $(generic 0:0:0:0)'
+guest_end g1 "$job" || fail "hung commands did not end well after a RESET"
+echo "RESET: all ended after $((SECONDS - began)) s"
 guest_must g1 'dmesg | grep -E "Disabling|illegal rqid|grant still in use|offline" && exit 1; dmesg | tail -n 5'
 guest_destroy g1
 daemon_stop

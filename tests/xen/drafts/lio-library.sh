@@ -47,8 +47,8 @@ must eval "echo vscsi-$(guest_id g1)-0 >$drivers/unbind"
 sleep 1
 must eval "echo vscsi-$(guest_id g1)-0 >$drivers/bind"
 guest_must g1 'wait_for 30 pvscsi-run g1 -- sg_turs /dev/pvscsi/0:0:0:0'
-guest_must g1 'pvscsi-bench g1 0:0:0:1 --rw randwrite --bs 4k --iodepth 8 --runtime 2 --verify'
 guest_must g1 'touch /tmp/stop'
 guest_end g1 "$session" || fail "the session did not survive"
+guest_must g1 'pvscsi-bench g1 0:0:0:1 --rw randwrite --bs 4k --iodepth 8 --runtime 2 --verify'
 must xl destroy g1
 wait_until $((30 * BED_FACTOR)) guest_gone g1 || fail "the guest is still there"
