@@ -18,7 +18,7 @@ namespace pvscsi::backend {
 struct Lun {
     ring::Address address;
     std::shared_ptr<Target> target;
-    unsigned in_flight = 0;                 ///< requests that the target has not finished
+    unsigned in_flight = 0;                 ///< requests that have not been answered
     unsigned queue_depth = ring::ring_size; ///< how many there may be
     LunCounters counters;
     std::function<void()> when_idle;

@@ -167,16 +167,20 @@ void Queue::fail(Slot& slot, scsi::HostCode host) noexcept {
 }
 
 void Queue::finish(Slot& slot) noexcept {
-    if (slot.lun != nullptr)
+    if (slot.lun != nullptr && slot.command.action() == ring::Action::cdb)
         count(slot.lun->counters, slot);
-    leave_lun(slot);
     slot.state = SlotState::finished;
     finished_.add(slot);
 }
 
+/// Not before the answer: data-in may be in the target's memory.
 void Queue::leave_lun(Slot& slot) noexcept {
     Lun* const lun = std::exchange(slot.lun, nullptr);
-    if (lun != nullptr && --lun->in_flight == 0 && lun->when_idle)
+    if (lun == nullptr)
+        return;
+    if (slot.command.action() == ring::Action::cdb)
+        lun->target->answered(slot);
+    if (--lun->in_flight == 0 && lun->when_idle)
         std::exchange(lun->when_idle, nullptr)();
 }
 

@@ -49,8 +49,9 @@ void Queue::reset_unit(Slot& manager) noexcept {
         return;
     }
     for (const auto& slot : slots_)
-        if (slot->lun == lun || (slot->state == SlotState::descriptors &&
-                                 slot->command.address() == manager.command.address()))
+        if ((slot->lun == lun && slot->state != SlotState::finished) ||
+            (slot->state == SlotState::descriptors &&
+             slot->command.address() == manager.command.address()))
             enlist_victim(manager, *slot);
     ++manager.victims; // the target's own answer
     set_deadline(manager, patience_.reset);

@@ -38,7 +38,7 @@ struct Outcome {
     scsi::Status status = scsi::Status::good;
     scsi::Sense sense;
     /// Data-in for the guest; private memory that stays valid until the queue has copied it, that
-    /// is until the request's next start(). Longer than the guest's buffer: the rest is dropped.
+    /// is until Target::answered(). Longer than the guest's buffer: the rest is dropped.
     std::span<const std::byte> data_in;
     /// Data-in bytes that count as transferred although nothing is copied: the null target's.
     /// Of a command with data_in it is 0.

@@ -26,7 +26,7 @@ struct Slot final : Request {
     const unsigned index;
     SlotState state = SlotState::free;
     bool copy_failed = false; ///< a grant of this request could not be used
-    Lun* lun = nullptr;       ///< set while the target has the request
+    Lun* lun = nullptr;       ///< set from when the target gets the request until it is answered
     ring::SegmentList segments;
     ring::SegmentList pages; ///< descriptor pages of an indirect request
     const std::span<std::byte> memory;

@@ -38,7 +38,7 @@ class Target {
     /// Called once, on the worker, before the first start(). May throw std::system_error: the
     /// LUN is then failed.
     virtual void attach(Worker&) {}
-    /// Called on the worker after the last request has been finished; no callback comes after it.
+    /// Called on the worker after the last request has been answered; no callback comes after it.
     virtual void detach() noexcept {}
 
     /// Begins a command. The outcome is a fresh one.
@@ -51,6 +51,9 @@ class Target {
     /// HostCode::abort if it really was ended; a target that cannot end it does nothing and the
     /// queue tells the guest so when its patience is over. Never finishes it from inside the call.
     virtual void abort(Request&) noexcept {}
+    /// The queue is done with a command that was started: its data-in have been copied, or never
+    /// will be. The last call for it.
+    virtual void answered(Request&) noexcept {}
     /// LOGICAL UNIT RESET: end all pending commands (HostCode::reset) and bring the unit to its
     /// initial state, then call `done(success)`, from the loop or from inside.
     virtual void reset(std::function<void(bool success)> done) noexcept { done(true); }

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <set>
 #include <vector>
 
 namespace pvscsi::test {
@@ -81,10 +82,19 @@ struct SgBench {
     }
 
     backend::Step start(unsigned i, const ring::Command& what, std::uint32_t length) {
+        if (!at_device.contains(i) || ended(i)) // it is answered before the slot is used again
+            target->answered(*requests[i]);
         owner.ended.erase(std::remove(owner.ended.begin(), owner.ended.end(), requests[i].get()),
                           owner.ended.end());
         requests[i]->prepare(what, length);
-        return target->start(*requests[i]);
+        return noted(i, target->start(*requests[i]));
+    }
+    backend::Step noted(unsigned i, backend::Step step) {
+        if (step == backend::Step::pending)
+            at_device.insert(i);
+        else
+            at_device.erase(i);
+        return step;
     }
     backend::Step start(unsigned i, const Bytes& cdb, std::uint32_t length,
                         std::uint16_t timeout = 0) {
@@ -98,7 +108,7 @@ struct SgBench {
             return step;
         REQUIRE(requests[i]->data().size() == size);
         std::memcpy(requests[i]->data().data(), data.data(), size);
-        return target->resume(*requests[i]);
+        return noted(i, target->resume(*requests[i]));
     }
     backend::Step read(unsigned i, std::uint32_t length = 512, std::uint16_t timeout = 0) {
         return start(i, read_block, length, timeout);
@@ -121,6 +131,7 @@ struct SgBench {
     boost::asio::io_context context{1};
     Owner owner;
     std::vector<std::unique_ptr<backend::Request>> requests;
+    std::set<unsigned> at_device;
     std::unique_ptr<backend::SgTarget> target;
     std::vector<std::string> failures;
 };

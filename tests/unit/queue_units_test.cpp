@@ -127,6 +127,31 @@ TEST_CASE("a removed unit is out of reach and goes when its commands have ended"
     CHECK(idle);
 }
 
+TEST_CASE("a removed unit is not let go before its data are copied") {
+    QueueBed bed;
+    auto target = bed.add_lun();
+    auto& page = bed.memory.page(1);
+    bed.send(
+        {QueueBed::request(1, {0x12, 0, 0, 0, 4, 0}, WireDirection::from_device, {{1, 0, 4}})});
+    wait_held(bed, *target, 1);
+    std::vector<std::byte> data(4, std::byte{0x5a}); // in the unit's own memory
+    std::shared_ptr<backend::Lun> removed;
+    bool let_go = false;
+    bool let_go_too_soon = true;
+    bed.run([&] {
+        removed = bed.luns.remove({});
+        removed->when_idle = [&] { let_go = true; };
+        target->held[0]->outcome.data_in = data;
+        target->held[0]->finish();
+        let_go_too_soon = let_go;
+    });
+    CHECK(bed.response()->rslt == 0);
+    bed.run([] {});
+    CHECK(page[3] == std::byte{0x5a});
+    CHECK_FALSE(let_go_too_soon);
+    CHECK(let_go);
+}
+
 TEST_CASE("every way of waiting serves") {
     const auto wait = GENERATE(backend::Wait::event, backend::Wait::adaptive, backend::Wait::poll);
     QueueBed bed({64, true}, {}, wait);

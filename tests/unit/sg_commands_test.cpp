@@ -149,6 +149,7 @@ TEST_CASE("what never got to the device takes no room from later connections") {
                     Step::need_data);
             unit.target->drop(*unit.requests[i]);
         }
+        unit.target->answered(*unit.requests[i]);
     }
     unit.file().submit_error = 0;
     CHECK(unit.read(0) == Step::pending);

@@ -20,21 +20,30 @@ class Nobody final : public SgChannelOwner {
 
 struct Bed {
     /// A command of a request that is new each time, as after a new connection; null: no room.
-    SgOperation* begin() {
+    SgOperation* begin(std::uint32_t length = 512) {
         requests.push_back(std::make_unique<Request>(owner));
-        requests.back()->prepare(command(read_block, ring::Direction::from_device), 512);
-        SgOperation* const operation = operations.take(*requests.back(), 512);
+        requests.back()->prepare(command(read_block, ring::Direction::from_device), length);
+        SgOperation* const operation = operations.take(*requests.back(), length);
         if (operation != nullptr) {
             operations.rename(*operation);
             operations.submitted(*operation, *channel);
         }
         return operation;
     }
-    SgOperation* run() {
-        SgOperation* const operation = begin();
-        if (operation != nullptr)
+    /// One that is answered.
+    SgOperation* run(std::uint32_t length = 512) {
+        SgOperation* const operation = begin(length);
+        if (operation != nullptr) {
             operations.ended(*operation);
+            operations.release(*operation);
+        }
         return operation;
+    }
+    std::size_t memory() {
+        std::size_t sum = 0;
+        for (const SgOperation& operation : operations)
+            sum += operation.buffer.capacity();
+        return sum;
     }
 
     Owner owner;
@@ -49,29 +58,69 @@ struct Bed {
 
 } // namespace
 
-TEST_CASE("memory is used again in the order in which it was left") {
+TEST_CASE("memory is used again by what it fits") {
     Bed bed;
-    std::vector<SgOperation*> used;
-    for (unsigned i = 0; i < SgOperations::count; ++i)
-        used.push_back(bed.run());
-    for (SgOperation* const operation : used)
-        CHECK(bed.run() == operation);
+    SgOperation* const large = bed.begin(64 * 1024);
+    SgOperation* const small = bed.begin(4096);
+    for (SgOperation* const operation : {large, small}) {
+        bed.operations.ended(*operation);
+        bed.operations.release(*operation);
+    }
+    for (int i = 0; i < 100; ++i) {
+        CHECK(bed.run(512) == small);
+        CHECK(bed.run(60 * 1024) == large);
+    }
+    CHECK(bed.memory() == 68 * 1024);
 }
 
-TEST_CASE("memory whose data may be waiting to be copied is not used again for want of other") {
+TEST_CASE("memory is not used again before its data are copied") {
     Bed bed;
-    std::vector<SgOperation*> kept;
-    for (unsigned i = 0; i < SgOperations::count - SgOperations::requests + 1; ++i)
-        kept.push_back(bed.begin());
-    for (SgOperation* const operation : kept)
-        bed.operations.abandoned(*operation);
-    // 15 are left: each may be a request's that has not been copied yet.
-    for (unsigned i = 0; i < SgOperations::requests - 1; ++i)
-        REQUIRE(bed.run() != nullptr);
+    std::vector<SgOperation*> ended;
+    for (unsigned i = 0; i < SgOperations::count; ++i) {
+        ended.push_back(bed.begin());
+        REQUIRE(ended.back() != nullptr);
+        bed.operations.ended(*ended.back());
+        CHECK(ended.back()->data.size() == 512);
+    }
+    CHECK(bed.begin() == nullptr);
+    bed.operations.trim();
+    CHECK(ended[3]->data.size() == 512);
+    bed.operations.release(*ended[3]);
+    CHECK(bed.begin() == ended[3]);
+}
+
+TEST_CASE("what is kept aside is not used, nor given back") {
+    Bed bed;
+    for (unsigned i = 0; i < SgOperations::count; ++i)
+        bed.operations.abandoned(*bed.begin());
     CHECK(bed.run() == nullptr);
-    bed.operations.returned(*kept[0]);
-    CHECK(bed.run() == kept[0]);
+    const auto memory = bed.memory();
+    bed.operations.trim();
+    bed.operations.trim();
+    CHECK(bed.memory() == memory);
+    bed.operations.returned(*bed.operations.begin());
     CHECK(bed.run() != nullptr);
+}
+
+TEST_CASE("idle memory is bounded, and given back when it is not used") {
+    Bed bed;
+    std::vector<SgOperation*> used;
+    for (unsigned i = 0; i < SgOperations::requests; ++i)
+        used.push_back(bed.begin(4 << 20));
+    CHECK(bed.memory() == std::size_t{SgOperations::requests} * (4 << 20));
+    for (SgOperation* const operation : used) {
+        bed.operations.ended(*operation);
+        bed.operations.release(*operation);
+    }
+    CHECK(bed.memory() == SgOperations::most_idle_memory);
+    bed.operations.trim(); // used since the last time
+    CHECK(bed.memory() == SgOperations::most_idle_memory);
+    CHECK(bed.run(4 << 20) != nullptr);
+    bed.operations.trim();
+    CHECK(bed.memory() == 4 << 20);
+    bed.operations.trim();
+    CHECK(bed.memory() == 0);
+    CHECK(bed.run(4 << 20) != nullptr);
 }
 
 TEST_CASE("what comes back is there for good") {

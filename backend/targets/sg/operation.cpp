@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cassert>
+#include <utility>
 
 namespace pvscsi::backend {
 
@@ -28,43 +29,63 @@ std::span<std::byte> SgBuffer::get(std::size_t size) noexcept {
     return {memory_.get(), size};
 }
 
+void SgBuffer::clear() noexcept {
+    memory_.reset();
+    size_ = 0;
+}
+
 SgOperations::SgOperations() : operations_(count) {}
 
-SgOperation* SgOperations::choose(const Request& request) noexcept {
-    SgOperation* unused = nullptr;
-    SgOperation* oldest = nullptr;
+/// The idle one whose memory fits best: the smallest that is large enough, else the largest.
+SgOperation* SgOperations::choose(std::uint32_t length) noexcept {
+    SgOperation* best = nullptr;
     for (SgOperation& operation : operations_) {
-        const bool free = operation.state == SgOperation::State::idle ||
-                          operation.state == SgOperation::State::preparing;
-        // A request that starts again is done with what it held, also if the data-out that it was
-        // waiting for never came.
-        if (free && operation.request == &request)
-            return &operation;
         if (operation.state != SgOperation::State::idle)
             continue;
-        if (operation.ended == 0)
-            unused = unused == nullptr ? &operation : unused;
-        else if (oldest == nullptr || operation.ended < oldest->ended)
-            oldest = &operation;
+        const std::size_t has = operation.buffer.capacity();
+        const std::size_t best_has = best == nullptr ? 0 : best->buffer.capacity();
+        const bool better = best_has < length ? has > best_has : has >= length && has < best_has;
+        if (best == nullptr || better)
+            best = &operation;
     }
-    if (unused != nullptr)
-        return unused;
-    // Of 16 operations at most 15 belong to other requests that live, so the one that ended first
-    // is nobody's (a request of an earlier connection's). With fewer left that isn't certain.
-    return count - abandoned_ >= requests ? oldest : nullptr;
+    return best;
 }
 
 SgOperation* SgOperations::take(Request& request, std::uint32_t length) noexcept {
-    SgOperation* const operation = choose(request);
+    SgOperation* const operation = choose(length);
     if (operation == nullptr)
         return nullptr;
+    idle_memory_ -= operation->buffer.capacity();
     operation->data = operation->buffer.get(length);
-    if (operation->data.size() != length)
+    if (operation->data.size() != length) {
+        rest(*operation);
         return nullptr;
+    }
     operation->request = &request;
     operation->state = SgOperation::State::preparing;
     operation->covered_by_reset = false;
+    operation->used = true;
     return operation;
+}
+
+/// Nobody's from now on; keeps its memory as far as there is not too much of that.
+void SgOperations::rest(SgOperation& operation) noexcept {
+    operation.state = SgOperation::State::idle;
+    operation.request = nullptr;
+    operation.channel = nullptr;
+    operation.data = {};
+    if (idle_memory_ + operation.buffer.capacity() > most_idle_memory)
+        operation.buffer.clear();
+    idle_memory_ += operation.buffer.capacity();
+}
+
+void SgOperations::trim() noexcept {
+    for (SgOperation& operation : operations_) {
+        if (operation.state != SgOperation::State::idle || std::exchange(operation.used, false))
+            continue;
+        idle_memory_ -= operation.buffer.capacity();
+        operation.buffer.clear();
+    }
 }
 
 SgOperation* SgOperations::find(int pack_id) noexcept {
@@ -90,24 +111,25 @@ void SgOperations::submitted(SgOperation& operation, SgChannel& channel) noexcep
 }
 
 void SgOperations::ended(SgOperation& operation) noexcept {
-    operation.state = SgOperation::State::idle;
+    operation.state = SgOperation::State::ended;
     operation.channel = nullptr;
-    operation.ended = ++clock_;
+}
+
+void SgOperations::release(SgOperation& operation) noexcept {
+    assert(operation.state == SgOperation::State::ended ||
+           operation.state == SgOperation::State::preparing);
+    rest(operation);
 }
 
 void SgOperations::abandoned(SgOperation& operation) noexcept {
     assert(operation.state == SgOperation::State::in_flight);
     operation.state = SgOperation::State::abandoned;
     operation.request = nullptr;
-    ++abandoned_;
 }
 
 void SgOperations::returned(SgOperation& operation) noexcept {
     assert(operation.state == SgOperation::State::abandoned);
-    operation.state = SgOperation::State::idle;
-    operation.channel = nullptr;
-    operation.ended = 0;
-    --abandoned_;
+    rest(operation);
 }
 
 } // namespace pvscsi::backend

@@ -24,6 +24,9 @@ class SgBuffer {
   public:
     /// `size` bytes; what they held before may be lost. Empty if there is no memory (or size 0).
     [[nodiscard]] std::span<std::byte> get(std::size_t size) noexcept;
+    [[nodiscard]] std::size_t capacity() const noexcept { return size_; }
+    /// Gives it back.
+    void clear() noexcept;
 
   private:
     struct Free {
@@ -35,19 +38,20 @@ class SgBuffer {
 
 struct SgOperation {
     enum class State : std::uint8_t {
-        idle,      ///< its data-in may still be waiting to be copied
+        idle,      ///< nobody's
         preparing, ///< its data-out is on its way from the guest
         in_flight, ///< at the device
+        ended,     ///< its data-in wait to be copied
         abandoned, ///< at the device, its request answered
     };
 
     int pack_id = 0; ///< the kernel's name for the command; never the same twice in a row
     State state = State::idle;
     bool covered_by_reset = false;                    ///< was in flight when the device was reset
-    Request* request = nullptr;                       ///< whose it is, or whose it was last
+    Request* request = nullptr;                       ///< whose it is
     SgChannel* channel = nullptr;                     ///< the way it went to the device
     std::chrono::steady_clock::time_point deadline{}; ///< of one in flight
-    std::uint64_t ended = 0; ///< when, in operations; 0: unused since it came back
+    bool used = false;                                ///< since the last trim()
     SgBuffer buffer;
     std::span<std::byte> data;
     std::array<std::uint8_t, scsi::Sense::max_size> sense{};
@@ -62,18 +66,25 @@ class SgOperations {
 
     SgOperations();
 
+    /// What idle operations may keep of their memory: as much as 16 transfers of 512 KiB need.
+    static constexpr std::size_t most_idle_memory = std::size_t{8} << 20;
+
     /// An operation for `request` with room for `length` bytes; null if too many are kept aside or
-    /// there is no memory. Never one whose data-in the queue may not have copied yet.
+    /// there is no memory.
     [[nodiscard]] SgOperation* take(Request& request, std::uint32_t length) noexcept;
     /// The one that is at the device under this name; null if there is none.
     [[nodiscard]] SgOperation* find(int pack_id) noexcept;
     void submitted(SgOperation& operation, SgChannel& channel) noexcept;
-    /// It ended, its request is being answered; data-in stays valid.
+    /// It ended, its request is being answered; data-in stays valid until release().
     void ended(SgOperation& operation) noexcept;
+    /// Its request has been answered.
+    void release(SgOperation& operation) noexcept;
     /// The kernel still holds it, its request is being answered.
     void abandoned(SgOperation& operation) noexcept;
     /// The kernel let go of an abandoned one.
     void returned(SgOperation& operation) noexcept;
+    /// Gives the memory of those back that were not used since the last call.
+    void trim() noexcept;
     /// A name for the next submission of `operation`.
     void rename(SgOperation& operation) noexcept;
 
@@ -81,11 +92,11 @@ class SgOperations {
     [[nodiscard]] auto end() noexcept { return operations_.end(); }
 
   private:
-    SgOperation* choose(const Request& request) noexcept;
+    SgOperation* choose(std::uint32_t length) noexcept;
+    void rest(SgOperation& operation) noexcept;
 
     std::vector<SgOperation> operations_;
-    unsigned abandoned_ = 0;
-    std::uint64_t clock_ = 0;
+    std::size_t idle_memory_ = 0;
     std::uint32_t sequence_ = 0;
 };
 

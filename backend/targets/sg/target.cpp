@@ -127,6 +127,13 @@ void SgTarget::drop(Request& request) noexcept {
     operations_.ended(*static_cast<SgOperation*>(request.target_state));
 }
 
+/// What it had may be another request's by now: the kernel keeps an abandoned one.
+void SgTarget::answered(Request& request) noexcept {
+    auto* const operation = static_cast<SgOperation*>(request.target_state);
+    if (operation != nullptr && operation->request == &request)
+        operations_.release(*operation);
+}
+
 Step SgTarget::submit(Request& request, SgOperation& operation) noexcept {
     if (lost_) {
         operations_.ended(operation);

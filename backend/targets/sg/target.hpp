@@ -40,6 +40,8 @@ class SgTarget final : public Target, private SgChannelOwner, private SgResetOwn
     Step start(Request& request) noexcept override;
     Step resume(Request& request) noexcept override;
     void drop(Request& request) noexcept override;
+    void answered(Request& request) noexcept override;
+    void keep_house() noexcept override { operations_.trim(); }
     void reset(std::function<void(bool success)> done) noexcept override;
     [[nodiscard]] std::uint8_t device_type() const noexcept override { return device_->type(); }
 
