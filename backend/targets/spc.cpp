@@ -61,6 +61,7 @@ Step EmulatedUnit::request_sense(Request& request) noexcept {
         now = attentions_[0];
         std::shift_left(attentions_.begin(), attentions_.end(), 1);
         --attention_count_;
+        remember();
     }
     const scsi::Sense sense = (cdb[1] & 0x01) != 0
                                   ? scsi::Sense::descriptor(now.key, now.asc, now.ascq)

@@ -100,6 +100,15 @@ TEST_CASE("a unit attention is told by the next process, and only once") {
     CHECK(disk.inherited().none(turs).good());
 }
 
+TEST_CASE("a unit attention that REQUEST SENSE has told is over for the next process, too") {
+    Unit disk("file:");
+    reset(disk.anew());
+    const Bytes request_sense{0x03, 0, 0, 0, 18, 0};
+    CHECK(disk.inherited().in(request_sense, 18).data.at(12) == 0x29);
+    CHECK(disk.inherited().in(request_sense, 18).data.at(12) == 0);
+    CHECK(disk.inherited().none(turs).good());
+}
+
 TEST_CASE("a drive keeps its tray, its lock and the event nobody has asked for") {
     Unit drive("iso:");
     const Bytes media_event{0x4a, 1, 0, 0, 0x10, 0, 0, 0, 8, 0};
