@@ -118,7 +118,7 @@ Result<unsigned> write_lun(hv::Store& store, hv::StoreTxn txn, const Vhost& vhos
         .node("p-devname", lun.pdev_text)
         .node("target", target_of(lun.pdev))
         .node("v-dev", to_string(lun.vdev))
-        .node("mode", lun.read_only ? "r" : "w");
+        .node("mode", reads_only(lun) ? "r" : "w");
     if (!lun.name.empty())
         nodes.node("name", lun.name);
     if (lun.queue_depth)

@@ -57,6 +57,22 @@ std::string describe(const scsi::Sense& sense) {
     return fmt::format("{}, {:02x}h/{:02x}h: {}", key.data(), sense.asc(), sense.ascq(), what);
 }
 
+/// CD/DVD drives and old disks do not know the 16-byte command.
+Capacity capacity_16_or_10(Session& session, const Hctl& lun) {
+    std::array<std::uint8_t, 16> read_capacity_16{0x9e, 0x10};
+    read_capacity_16[13] = 32;
+    if (const Answer answer = run(session, lun, read_capacity_16, true); answer.text.empty()) {
+        const auto bytes = as_u8(answer.data);
+        return {load_be64(bytes, 0) + 1, load_be32(bytes, 8)};
+    }
+    const std::array<std::uint8_t, 10> read_capacity_10{0x25};
+    const Answer answer = run(session, lun, read_capacity_10, true);
+    if (!answer.text.empty())
+        throw std::runtime_error(to_string(lun) + " does not tell its capacity: " + answer.text);
+    const auto bytes = as_u8(answer.data);
+    return {std::uint64_t{load_be32(bytes, 0)} + 1, load_be32(bytes, 4)};
+}
+
 } // namespace
 
 Capacity read_capacity(Session& session, const Hctl& lun) {
@@ -70,13 +86,7 @@ Capacity read_capacity(Session& session, const Hctl& lun) {
     }
     if (!ready.text.empty())
         throw std::runtime_error(to_string(lun) + " is not ready: " + ready.text);
-    std::array<std::uint8_t, 16> read_capacity_16{0x9e, 0x10};
-    read_capacity_16[13] = 32;
-    const Answer answer = run(session, lun, read_capacity_16, true);
-    if (!answer.text.empty())
-        throw std::runtime_error(to_string(lun) + " does not tell its capacity: " + answer.text);
-    const auto bytes = as_u8(answer.data);
-    const Capacity capacity{load_be64(bytes, 0) + 1, load_be32(bytes, 8)};
+    const Capacity capacity = capacity_16_or_10(session, lun);
     if (capacity.block_size == 0 || capacity.blocks == 0)
         throw std::runtime_error(to_string(lun) + " tells a capacity of nothing");
     return capacity;

@@ -12,3 +12,5 @@ cmp disc.iso back || fail "other data are read"
 before=$(checksum disc.iso)
 refused '' as demo sg_dd if=/dev/zero of="$n" bs=2048 count=1
 [ "$before" = "$(checksum disc.iso)" ] || fail "the ISO file has changed"
+grep -qx '0:0:0:0 ro' <(rows demo mode) || fail "the list's mode: $(rows demo mode)"
+status_of pvscsi-bench demo 0:0:0:0 --bs=2k --rw=read --runtime=0.2
