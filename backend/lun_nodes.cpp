@@ -172,6 +172,7 @@ void LunNodes::set_failed(const std::string& name, const std::string& reason) {
     if (change(name, stays, [&](hv::StoreTxn txn) -> Result<void> {
             if (auto done = store_.write(path(name, "error"), reason, txn); !done)
                 return done;
+            (void)store_.remove(path(name, "warning"), txn); // it was of a unit that works
             return write_state(name, xenbus::State::closed, txn);
         }))
         written_[name] = xenbus::State::closed;

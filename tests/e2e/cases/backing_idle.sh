@@ -14,3 +14,8 @@ until_true 20 has "^0:0:0:1 $DISK was deleted" warning || fail "warnings: $(rows
 has '^0:0:0:0 failed' state || fail "states: $(rows demo state)"
 has '^0:0:0:1 failed' state && fail "states: $(rows demo state)"
 says 'was deleted' bed_ctl list
+# What was to be known of it as it worked is not said any more when it can't be opened again.
+bed_daemon_kill
+bed_daemon_start
+until_true 20 has '^0:0:0:1 failed' state || fail "states: $(rows demo state)"
+! has 'was deleted' warning || fail "still warned: $(rows demo warning)"
