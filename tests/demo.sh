@@ -102,7 +102,7 @@ if [ -n "$keep" ]; then
 
 It is left running. To go on:
    export PVSCSI_HOST=$BED_DIR XENSTORED_PATH=$BED_DIR/xenstored
-   PATH=$BUILD/backend/ctl:$BUILD/frontend/run:\$PATH
+   PATH=$BUILD/backend:$BUILD/backend/ctl:$BUILD/frontend/run:$BUILD/frontend/bench:\$PATH
    pvscsi-run demo -- bash       # a shell in which the guest's disks are /dev/pvscsi/H:C:T:L
    pvscsictl list                # what the guests have
    xenstore-ls -f                # the store
