@@ -1,5 +1,6 @@
 #include "backend/toolstack/host_check.hpp"
 
+#include "backend/devices/users.hpp"
 #include "backend/targets/sg/open.hpp"
 #include "backend/targets/sg/resolve.hpp"
 
@@ -61,6 +62,18 @@ std::optional<Refusal> check_access(const Lun& lun, const std::string& path) {
                    writes ? "write access, or the option 'ro'" : "read access"};
 }
 
+/// A guest and this host that write to one disk destroy it; so does a host that writes what the
+/// guest has read.
+std::optional<Refusal> check_unused(const std::string& path) {
+    const auto users = devices::users_of_node(path);
+    if (users.empty())
+        return {};
+    std::string list;
+    for (const std::string& user : users)
+        list += (list.empty() ? "" : ", ") + user;
+    return Refusal{"this host uses it: " + list, "a device that is not used here"};
+}
+
 std::optional<Refusal> check_path(const Lun& lun, struct stat& node) {
     const auto found = backend::path_of(lun.pdev);
     if (!found)
@@ -77,7 +90,9 @@ std::optional<Refusal> check_path(const Lun& lun, struct stat& node) {
     }
     if (auto refusal = check_kind(lun, path, node))
         return refusal;
-    return check_access(lun, path);
+    if (auto refusal = check_access(lun, path))
+        return refusal;
+    return check_unused(path);
 }
 
 /// What two names of one backing have in common: the device, or the file's place on its one.

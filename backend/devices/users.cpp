@@ -1,0 +1,122 @@
+// Sources: Linux, Documentation/ABI (sysfs-block, sysfs-block-dm), proc_pid_mountinfo(5),
+// Documentation/filesystems/proc.rst (swaps).
+#include "backend/devices/users.hpp"
+
+#include "backend/devices/sysfs.hpp"
+
+#include <sstream>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+namespace pvscsi::devices {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+/// mountinfo and swaps write blanks of a path as \040 and so on.
+std::string unescaped(const std::string& text) {
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const bool escape = text[i] == '\\' && i + 3 < text.size() &&
+                            std::all_of(text.begin() + static_cast<std::ptrdiff_t>(i) + 1,
+                                        text.begin() + static_cast<std::ptrdiff_t>(i) + 4,
+                                        [](char c) { return c >= '0' && c <= '7'; });
+        out += escape ? static_cast<char>(std::stoi(text.substr(i + 1, 3), nullptr, 8)) : text[i];
+        i += escape ? 3 : 0;
+    }
+    return out;
+}
+
+/// Where a file system on the device is mounted. btrfs has numbers of its own, but names its
+/// source.
+std::vector<std::string> mounts_of(const std::string& name, const std::string& number,
+                                   const Roots& roots) {
+    std::vector<std::string> places;
+    std::ifstream table(roots.proc / "self" / "mountinfo");
+    for (std::string line; std::getline(table, line);) {
+        std::istringstream fields(line);
+        std::string id, parent, device, root, place, word, kind, source;
+        fields >> id >> parent >> device >> root >> place;
+        while (fields >> word && word != "-") {
+        }
+        fields >> kind >> source;
+        if (device == number || source == "/dev/" + name)
+            places.push_back("mounted at " + unescaped(place));
+    }
+    std::sort(places.begin(), places.end());
+    places.erase(std::unique(places.begin(), places.end()), places.end());
+    return places;
+}
+
+bool is_swap(const std::string& name, const Roots& roots) {
+    std::ifstream table(roots.proc / "swaps");
+    for (std::string line; std::getline(table, line);)
+        if (unescaped(line.substr(0, line.find_first_of(" \t"))) == "/dev/" + name)
+            return true;
+    return false;
+}
+
+std::string holder_text(const std::string& holder, const Roots& roots) {
+    const fs::path dm = roots.sys / "class" / "block" / holder / "dm";
+    const std::string uuid = first_line(dm / "uuid");
+    const std::string name = first_line(dm / "name");
+    if (uuid.starts_with("LVM-"))
+        return "LVM volume " + name;
+    if (uuid.starts_with("mpath-"))
+        return "multipath " + name;
+    if (uuid.starts_with("CRYPT-"))
+        return "encrypted " + name;
+    if (!name.empty())
+        return "device mapper " + name;
+    return (holder.starts_with("md") ? "RAID " : "") + holder;
+}
+
+/// Of the device or partition alone.
+std::vector<std::string> users_of_one(const std::string& name, const Roots& roots) {
+    const fs::path device = roots.sys / "class" / "block" / name;
+    auto users = mounts_of(name, first_line(device / "dev"), roots);
+    if (is_swap(name, roots))
+        users.emplace_back("swap");
+    for (const std::string& holder : names_in(device / "holders"))
+        users.push_back(holder_text(holder, roots));
+    return users;
+}
+
+} // namespace
+
+std::vector<std::string> users_of_disk(const std::string& disk, const Roots& roots) {
+    auto users = users_of_one(disk, roots);
+    const fs::path device = roots.sys / "class" / "block" / disk;
+    std::error_code error;
+    for (const std::string& part : names_in(device))
+        if (fs::exists(device / part / "partition", error))
+            for (const std::string& user : users_of_one(part, roots))
+                users.push_back(part + ": " + user);
+    return users;
+}
+
+std::string disk_of_sg(const std::string& sg_node, const Roots& roots) {
+    return only_name_in(roots.sys / "class" / "scsi_generic" / fs::path(sg_node).filename() /
+                        "device" / "block");
+}
+
+std::vector<std::string> users_of_node(const std::string& node, const Roots& roots) {
+    struct stat status {};
+    std::error_code error;
+    if (::stat(node.c_str(), &status) != 0)
+        return {};
+    if (S_ISCHR(status.st_mode)) {
+        const std::string disk = disk_of_sg(fs::canonical(node, error), roots);
+        return disk.empty() ? std::vector<std::string>() : users_of_disk(disk, roots);
+    }
+    if (!S_ISBLK(status.st_mode))
+        return {};
+    const std::string number =
+        std::to_string(::major(status.st_rdev)) + ":" + std::to_string(::minor(status.st_rdev));
+    const fs::path link = roots.sys / "dev" / "block" / number;
+    const std::string name = fs::canonical(link, error).filename();
+    return error ? std::vector<std::string>() : users_of_disk(name, roots);
+}
+
+} // namespace pvscsi::devices

@@ -1,0 +1,32 @@
+// What of this host uses a block device: who must not lose it to a guest.
+// Thread: any. Errors: none; what can't be read is taken for unused, for the kernel's own exclusive
+// open (O_EXCL) is asked as well where a device is opened as a block device.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace pvscsi::devices {
+
+/// Where the kernel and udev tell of devices; tests have their own.
+struct Roots {
+    std::filesystem::path sys = "/sys";
+    std::filesystem::path proc = "/proc";
+    std::filesystem::path run = "/run";
+};
+
+/// Of the whole device `disk` ("sda", "dm-3") and its partitions, a text each: "mounted at /srv",
+/// "swap", "LVM volume vg-root", "sda1: mounted at /boot". Empty: nobody.
+[[nodiscard]] std::vector<std::string> users_of_disk(const std::string& disk,
+                                                     const Roots& roots = {});
+
+/// The same of any node that leads to a block device, or to a SCSI device that has one: /dev/sda1,
+/// /dev/sg3, a link. Of a partition its own users alone.
+[[nodiscard]] std::vector<std::string> users_of_node(const std::string& node,
+                                                     const Roots& roots = {});
+
+/// "sda" of the sg node "/dev/sg3"; empty if it has none: a tape, a changer.
+[[nodiscard]] std::string disk_of_sg(const std::string& sg_node, const Roots& roots = {});
+
+} // namespace pvscsi::devices
