@@ -55,6 +55,19 @@ std::vector<std::string> cells_of(const json& lun) {
             std::to_string(number("host_errors") + number("other_statuses"))};
 }
 
+std::vector<std::string> counts_text(const json& lun) {
+    const auto number = [&](const char* key) { return lun.at(key).get<std::uint64_t>(); };
+    return {
+        fmt::format("{} commands have ended, {} at the unit now", number("commands"),
+                    number("in_flight")),
+        fmt::format("{} read, {} written", size_text(number("read_bytes")),
+                    size_text(number("written_bytes"))),
+        fmt::format("{} times CHECK CONDITION, {} TASK SET FULL or BUSY, {} RESERVATION CONFLICT, "
+                    "{} other failures",
+                    number("check_conditions"), number("task_sets_full"), number("conflicts"),
+                    number("host_errors") + number("other_statuses"))};
+}
+
 std::string to_table(const json& reply) {
     const json& daemon = reply.at("daemon");
     Table table({"DOMAIN", "ID", "VDEV", ">NOW", ">COMMANDS", ">READ", ">WRITTEN", ">CHECK",
@@ -112,6 +125,21 @@ std::string stats(const DaemonPlace& place, const StatsOptions& options) {
         throw Failure(ExitCode::failed,
                       std::string("the daemon is of another version: ") + error.what());
     }
+}
+
+LunCounts lun_counts(const DaemonPlace& place) {
+    LunCounts counts;
+    try {
+        const json reply =
+            with_names(ask_daemon(place.path, {{"do", "statistics"}}, place.patience), {});
+        for (const json& lun : reply.at("luns"))
+            counts[{lun.at("domid").get<unsigned>(), lun.at("vdev")}] = counts_text(lun);
+    } catch (const Failure&) {
+        return {};
+    } catch (const json::exception&) {
+        return {};
+    }
+    return counts;
 }
 
 } // namespace pvscsi::ctl

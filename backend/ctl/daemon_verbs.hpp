@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace pvscsi::ctl {
 
@@ -29,5 +30,9 @@ struct StatsOptions {
 };
 /// What it counts, of each LUN: a table for reading, or JSON after stats.schema.json.
 std::string stats(const DaemonPlace& place, const StatsOptions& options);
+
+/// The same of every LUN, for `show`: lines, by domid and VDEV. Empty if no daemon answers.
+using LunCounts = std::map<std::pair<unsigned, std::string>, std::vector<std::string>>;
+LunCounts lun_counts(const DaemonPlace& place);
 
 } // namespace pvscsi::ctl

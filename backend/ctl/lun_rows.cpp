@@ -3,6 +3,9 @@
 #include "backend/ctl/table.hpp"
 #include "backend/toolstack/text.hpp"
 
+#include <algorithm>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 namespace pvscsi::ctl {
@@ -11,15 +14,28 @@ namespace {
 
 using toolstack::printable;
 
-std::vector<std::string> cells_of(const LunRow& row) {
-    return {row.domain.empty() ? "-" : printable(row.domain),
-            std::to_string(row.domid),
-            printable(row.vdev),
-            row.state,
-            row.target,
-            row.read_only ? "ro" : "rw",
-            row.name.empty() ? "-" : printable(row.name),
-            printable(row.pdev)};
+const char* mode_of(const LunRow& row) {
+    return row.read_only ? "ro" : "rw";
+}
+
+std::string or_dash(const std::string& text) {
+    return text.empty() ? "-" : printable(text);
+}
+
+std::string nodes_of(const LunRow& row) {
+    return or_dash(fmt::format("{}", fmt::join(row.nodes, " ")));
+}
+
+std::vector<std::string> cells_of(const LunRow& row, bool nodes, bool unit) {
+    std::vector<std::string> cells{
+        or_dash(row.domain), std::to_string(row.domid), printable(row.vdev), row.state, row.target,
+        mode_of(row),        or_dash(row.name)};
+    if (nodes)
+        cells.push_back(nodes_of(row));
+    if (unit)
+        cells.push_back(or_dash(row.unit));
+    cells.push_back(printable(row.pdev));
+    return cells;
 }
 
 } // namespace
@@ -35,17 +51,42 @@ std::string to_json(const std::vector<LunRow>& rows) {
                          {"target", row.target},
                          {"state", row.state},
                          {"name", row.name},
-                         {"mode", row.read_only ? "ro" : "rw"},
+                         {"mode", mode_of(row)},
+                         {"nodes", row.nodes},
+                         {"unit", row.unit},
                          {"error", row.error},
                          {"warning", row.warning}});
     // Bytes that are no UTF-8 must not make the list unreadable.
     return array.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
+std::string to_plain(const std::vector<LunRow>& rows) {
+    std::string text;
+    for (const LunRow& row : rows)
+        text += fmt::format(
+            "{}\n",
+            fmt::join({or_dash(row.domain), std::to_string(row.domid), std::to_string(row.vhost),
+                       or_dash(row.vdev), or_dash(row.pdev), row.target, row.state,
+                       or_dash(row.name), std::string(mode_of(row)), nodes_of(row),
+                       or_dash(row.unit), or_dash(row.error), or_dash(row.warning)},
+                      "\t"));
+    return text;
+}
+
 std::string to_table(const std::vector<LunRow>& rows) {
-    Table table({"DOMAIN", "ID", "VDEV", "STATE", "TARGET", "MODE", "NAME", "PDEV"});
+    const bool nodes =
+        std::any_of(rows.begin(), rows.end(), [](const LunRow& row) { return !row.nodes.empty(); });
+    const bool unit =
+        std::any_of(rows.begin(), rows.end(), [](const LunRow& row) { return !row.unit.empty(); });
+    std::vector<std::string> headings{"DOMAIN", "ID", "VDEV", "STATE", "TARGET", "MODE", "NAME"};
+    if (nodes)
+        headings.emplace_back("NODES");
+    if (unit)
+        headings.emplace_back("UNIT");
+    headings.emplace_back("PDEV");
+    Table table(std::move(headings));
     for (const LunRow& row : rows) {
-        table.add(cells_of(row));
+        table.add(cells_of(row, nodes, unit));
         for (const std::string& remark : {row.error, row.warning})
             if (!remark.empty())
                 table.remark(printable(row.vdev) + ": " + printable(remark));

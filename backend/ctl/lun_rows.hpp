@@ -17,6 +17,8 @@ struct LunRow {
     std::string state;
     std::string name;
     bool read_only = false;
+    std::vector<std::string> nodes; ///< of the device on this host: "sg3", "sdb", "st0", "dm-2"
+    std::string unit;               ///< the device's own name: "naa.5000c500a1b2c3d4"; or empty
     std::string error;
     std::string warning;
 };
@@ -24,7 +26,12 @@ struct LunRow {
 /// An array with one object a row, as list.schema.json says.
 [[nodiscard]] std::string to_json(const std::vector<LunRow>& rows);
 
-/// Columns with a heading, as wide as what is in them; errors below their row.
+/// A line for each row: the values that JSON has, in its order, with tabs between them; "-" for an
+/// empty one. No value has a tab or a newline in it.
+[[nodiscard]] std::string to_plain(const std::vector<LunRow>& rows);
+
+/// Columns with a heading, as wide as what is in them; errors below their row. NODES
+/// and UNIT only if there are any.
 [[nodiscard]] std::string to_table(const std::vector<LunRow>& rows);
 
 } // namespace pvscsi::ctl

@@ -58,11 +58,38 @@ std::string define(const std::string& directory, const std::string& file);
 /// Takes back what define() did; the domain keeps what it has until it ends.
 std::string undefine(const std::string& directory, const std::string& domain);
 
+/// A table for reading, JSON after list.schema.json, or lines for scripts (to_plain()).
+enum class ListForm : std::uint8_t { table, json, plain };
 struct ListOptions {
     std::optional<std::string> domain; ///< all, if there is none
-    bool json = false;
+    ListForm form = ListForm::table;
 };
-/// A table for reading, or JSON after list.schema.json.
 std::string list(Context& context, const ListOptions& options);
+
+/// Everything that is known of one domain's LUNs, or of one: by VDEV, or by its name= where that
+/// is no domain's name.
+struct ShowOptions {
+    std::string what; ///< a domain, or the name of a LUN
+    std::string lun;  ///< VDEV or name; empty: all
+};
+/// What the daemon counts of a LUN, in lines for reading; none if no daemon says so.
+using LunCountsOf =
+    std::function<std::vector<std::string>(unsigned domid, const std::string& vdev)>;
+std::string show(Context& context, const ShowOptions& options, const LunCountsOf& counts);
+
+/// Returns when what is asked for is so: every LUN of the domain, or one, is connected, or gone.
+/// Failure: timed_out, or failed as soon as one that was awaited has failed.
+struct WaitOptions {
+    std::string domain;
+    std::string vdev; ///< empty: all, of which there must be one
+    bool gone = false;
+};
+std::string wait(Context& context, const WaitOptions& options);
+
+/// What `xm scsi-list` and its successors print of these domains.
+std::string scsi_list(Context& context, const std::vector<std::string>& domains);
+/// The entry that `scsi-attach DOMAIN PDEV VDEV [BACKEND]` means. VDEV may have options behind it.
+[[nodiscard]] std::string legacy_entry(const std::string& pdev, const std::string& vdev,
+                                       const std::string& backend);
 
 } // namespace pvscsi::ctl

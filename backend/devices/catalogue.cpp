@@ -149,6 +149,20 @@ std::string kind_name(unsigned type) {
     }
 }
 
+Device find_device(const std::string& path, const Roots& roots) {
+    std::error_code error;
+    const fs::path real = fs::canonical(path, error);
+    const std::string name = real.filename().string();
+    const bool is_node = !error && fs::status(real, error).type() != fs::file_type::regular;
+    if (is_node && fs::exists(roots.sys / "class" / "scsi_generic" / name, error))
+        return scsi_device(name, roots);
+    if (is_node && fs::exists(roots.sys / "class" / "block" / name, error))
+        return other_disk(name, roots);
+    Device device;
+    device.node = path;
+    return device;
+}
+
 std::vector<Device> list_devices(const Roots& roots, const fs::path& dev) {
     std::vector<Device> list;
     for (const std::string& sg : names_in(roots.sys / "class" / "scsi_generic"))

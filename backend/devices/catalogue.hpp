@@ -29,6 +29,10 @@ struct Device {
 [[nodiscard]] std::vector<Device> list_devices(const Roots& roots = {},
                                                const std::filesystem::path& dev = "/dev");
 
+/// The one that an sg node or a block device's path leads to, as list_devices() has it but for
+/// `link` and `paths`; its node alone of what is no device of this host.
+[[nodiscard]] Device find_device(const std::string& path, const Roots& roots = {});
+
 /// What a peripheral device type (SPC-5 table 141) is called here.
 [[nodiscard]] std::string kind_name(unsigned type);
 

@@ -145,6 +145,8 @@ check forced-is-gone says 4 'the vhost has 0:0:0:0' pvscsictl detach demo 0:0:1:
 kill -CONT "$guest"
 check attach-after-that says 0 'attached' pvscsictl attach demo ram:1M,0:0:1:0
 check connected-after-that until_true 30 state_is 0:0:1:0 connected
+# shellcheck source=tests/ctl/show.sh
+. tests/ctl/show.sh
 : >"$BED_DIR/go"
 check guest-ends-well wait "$guest"
 

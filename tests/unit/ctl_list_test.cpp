@@ -22,7 +22,7 @@ TEST_CASE("list joins both ends, the daemon's reasons and the domain's name") {
     bed.set("/local/domain/0/backend/vscsi/5/2/vscsi-devs/dev-0/warning", "deleted\n");
     bed.set("/local/domain/0/backend/vscsi/5/2/state", "5");
 
-    const auto rows = nlohmann::json::parse(list(bed.context, {"demo", true}));
+    const auto rows = nlohmann::json::parse(list(bed.context, {"demo", ListForm::json}));
     REQUIRE(rows.size() == 3);
     CHECK(rows[0] == nlohmann::json{{"domain", "demo"},
                                     {"domid", 5},
@@ -33,6 +33,8 @@ TEST_CASE("list joins both ends, the daemon's reasons and the domain's name") {
                                     {"state", "connected"},
                                     {"name", "a"},
                                     {"mode", "rw"},
+                                    {"nodes", nlohmann::json::array()},
+                                    {"unit", ""},
                                     {"error", ""},
                                     {"warning", ""}});
     CHECK(rows[1]["state"] == "failed");
@@ -50,7 +52,18 @@ TEST_CASE("list joins both ends, the daemon's reasons and the domain's name") {
                    "demo    5   2:0:0:0  closing    ram     rw    -     ram:3M\n"
                    "    2:0:0:0: ring-ref is \"x\"\n"
                    "    2:0:0:0: deleted\\x0a\n");
-    CHECK(bed.failure([&] { list(bed.context, {"nobody", false}); }).code() == ExitCode::not_found);
+    CHECK(bed.failure([&] {
+                 list(bed.context, {"nobody", ListForm::table});
+             })
+              .code() == ExitCode::not_found);
+}
+
+TEST_CASE("list --plain has a line for each LUN, whatever is in the store") {
+    VerbBed bed;
+    bed.demo("4", "4", "4");
+    bed.set(back + "/vscsi-devs/dev-0/warning", "a\tb\nc");
+    CHECK(list(bed.context, {{}, ListForm::plain}) ==
+          "demo\t5\t0\t0:0:0:0\tram:1M\tram\tconnected\t-\trw\t-\t-\t-\ta\\x09b\\x0ac\n");
 }
 
 TEST_CASE("list shows paths that are no UTF-8, and its JSON stays UTF-8") {
@@ -58,7 +71,8 @@ TEST_CASE("list shows paths that are no UTF-8, and its JSON stays UTF-8") {
     bed.demo("2", "4", "3");
     bed.set(back + "/vscsi-devs/dev-0/p-dev", "file:/srv/gr\xc3\xbc\xff");
     CHECK_THAT(list(bed.context, {}), Catch::Contains("file:/srv/gr\xc3\xbc\\xff\n"));
-    const auto rows = nlohmann::json::parse(list(bed.context, {{}, true})); // throws if it is not
+    const auto rows =
+        nlohmann::json::parse(list(bed.context, {{}, ListForm::json})); // throws if it is not
     CHECK(rows[0]["pdev"] == "file:/srv/gr\xc3\xbc\xef\xbf\xbd");
 }
 
@@ -66,7 +80,7 @@ TEST_CASE("list shows what a device was that is gone") {
     VerbBed bed;
     bed.demo("2", "4", "3");
     const auto target = [&] {
-        return nlohmann::json::parse(list(bed.context, {{}, true}))[0]["target"];
+        return nlohmann::json::parse(list(bed.context, {{}, ListForm::json}))[0]["target"];
     };
     CHECK(target() == "ram");
     bed.set(back + "/vscsi-devs/dev-0/p-dev", "/dev/pvscsi-no-such-device");
@@ -96,7 +110,7 @@ TEST_CASE("list shows the state of each stage") {
                                                                {"x", "4", "unknown"}}));
     bed.demo(b, "4", lun);
     CAPTURE(b, lun);
-    CHECK(nlohmann::json::parse(list(bed.context, {{}, true}))[0]["state"] == shown);
+    CHECK(nlohmann::json::parse(list(bed.context, {{}, ListForm::json}))[0]["state"] == shown);
 }
 
 TEST_CASE("list survives nodes that make no sense") {
@@ -108,7 +122,7 @@ TEST_CASE("list survives nodes that make no sense") {
     bed.set(back + "/vscsi-devs/other", "x");
     bed.set(back + "/vscsi-devs/dev-7/state", "4");
     bed.set(back + "/vscsi-devs/dev-0/p-dev", "\xff\xfe");
-    const auto rows = nlohmann::json::parse(list(bed.context, {{}, true}));
+    const auto rows = nlohmann::json::parse(list(bed.context, {{}, ListForm::json}));
     REQUIRE(rows.size() == 1);
     CHECK(rows[0]["target"] == "unknown");
 }

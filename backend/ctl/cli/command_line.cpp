@@ -1,5 +1,7 @@
 #include "backend/ctl/cli/command_line.hpp"
 
+#include "common/config/control_path.hpp"
+
 #include <cmath>
 #include <cstdio>
 #include <fmt/format.h>
@@ -52,6 +54,10 @@ hv::HypervisorChoice Session::choice() const {
     }
 }
 
+DaemonPlace daemon_place(const Session& session, std::chrono::milliseconds patience) {
+    return {config::control_path(session.choice().host_dir), patience};
+}
+
 Context& Session::context() {
     if (open_)
         return open_->context;
@@ -88,6 +94,7 @@ CommandLine::CommandLine() {
     add_show_commands(*this);
     add_definition_commands(*this);
     add_daemon_commands(*this);
+    add_legacy_commands(*this);
 }
 
 CLI::App& CommandLine::add(const char* name, const std::string& description, Verb verb) {

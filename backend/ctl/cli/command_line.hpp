@@ -4,6 +4,7 @@
 // Thread: one. Errors: Failure, CLI::ParseError.
 #pragma once
 
+#include "backend/ctl/daemon_verbs.hpp"
 #include "backend/ctl/verbs.hpp"
 
 #include <CLI/CLI.hpp>
@@ -38,6 +39,9 @@ class Session {
 /// Returns what goes to standard output.
 using Verb = std::function<std::string(Session&)>;
 
+/// Where the daemon of that host is spoken to.
+[[nodiscard]] DaemonPlace daemon_place(const Session& session, std::chrono::milliseconds patience);
+
 class CommandLine {
   public:
     CommandLine();
@@ -66,7 +70,8 @@ class CommandLine {
 void complain(const char* kind, std::string_view text);
 
 void add_change_commands(CommandLine& line);     ///< create, destroy, attach, detach
-void add_show_commands(CommandLine& line);       ///< list
+void add_show_commands(CommandLine& line);       ///< list, show, wait, devices
+void add_legacy_commands(CommandLine& line);     ///< scsi-attach, scsi-detach, scsi-list
 void add_definition_commands(CommandLine& line); ///< check, define, undefine
 void add_daemon_commands(CommandLine& line);     ///< stats, reload, log-level
 

@@ -2,7 +2,6 @@
 #include "backend/ctl/cli/command_line.hpp"
 #include "backend/ctl/common.hpp"
 #include "backend/ctl/daemon_verbs.hpp"
-#include "common/config/control_path.hpp"
 
 #include <cmath>
 
@@ -12,8 +11,7 @@ namespace {
 
 DaemonPlace place_of(const Session& session) {
     const std::chrono::duration<double> patience{session.timeout};
-    return {config::control_path(session.choice().host_dir),
-            std::chrono::ceil<std::chrono::milliseconds>(patience)};
+    return daemon_place(session, std::chrono::ceil<std::chrono::milliseconds>(patience));
 }
 
 constexpr auto waiting = "how long to wait for the daemon's answer";

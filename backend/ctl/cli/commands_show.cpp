@@ -1,10 +1,15 @@
 // Verbs that show what there is.
 #include "backend/ctl/cli/command_line.hpp"
+#include "backend/ctl/daemon_verbs.hpp"
 #include "backend/ctl/devices.hpp"
 
 namespace pvscsi::ctl {
 
 namespace {
+
+CLI::Option* add_domain(CLI::App& command, std::string& domain) {
+    return command.add_option("DOMAIN", domain, "name or number of the domain");
+}
 
 void add_list(CommandLine& line) {
     const auto given = std::make_shared<ListOptions>();
@@ -12,8 +17,40 @@ void add_list(CommandLine& line) {
         line.add("list", "Show the LUNs of one domain, or of all",
                  [given](Session& session) { return list(session.context(), *given); });
     command.add_option("DOMAIN", given->domain, "name or number of the domain");
-    command.add_flag("--json", given->json,
-                     "an array of objects, as list.schema.json describes them");
+    const auto form = [&](const char* name, ListForm value, const char* help) {
+        return command.add_flag_callback(
+            name, [given, value] { given->form = value; }, help);
+    };
+    form("--json", ListForm::json, "an array of objects, as list.schema.json describes them")
+        ->excludes(form("--plain", ListForm::plain,
+                        "a line for each LUN, with tabs between the values of --json"));
+}
+
+void add_show(CommandLine& line) {
+    const auto given = std::make_shared<ShowOptions>();
+    CLI::App& command = line.add(
+        "show", "Show all that is known of a domain's LUNs, or of one", [given](Session& session) {
+            // Without a daemon there are no counts.
+            const auto counts = lun_counts(daemon_place(session, std::chrono::seconds{2}));
+            return show(session.context(), *given, [&](unsigned domid, const std::string& vdev) {
+                const auto found = counts.find({domid, vdev});
+                return found == counts.end() ? std::vector<std::string>() : found->second;
+            });
+        });
+    command.add_option("DOMAIN|NAME", given->what, "the domain, or a LUN by its name=")->required();
+    command.add_option("LUN", given->lun, "one of its LUNs, h:c:t:l or its name=");
+}
+
+void add_wait(CommandLine& line) {
+    const auto given = std::make_shared<WaitOptions>();
+    CLI::App& command =
+        line.add("wait", "Return when a domain's LUNs are connected",
+                 [given](Session& session) { return wait(session.context(), *given); });
+    add_domain(command, given->domain)->required();
+    command.add_option("VDEV", given->vdev, "only this one, h:c:t:l");
+    command.add_flag("--gone", given->gone, "until it has them no more");
+    line.add_timeout(command, "how long at most");
+    command.footer("Status 5: it took too long. Status 1: a LUN has failed, at once.");
 }
 
 /// Devices can be looked at where neither Xen nor an embedded host is.
@@ -42,6 +79,8 @@ void add_devices(CommandLine& line) {
 
 void add_show_commands(CommandLine& line) {
     add_list(line);
+    add_show(line);
+    add_wait(line);
     add_devices(line);
 }
 

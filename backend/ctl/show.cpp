@@ -1,0 +1,91 @@
+#include "backend/ctl/common.hpp"
+#include "backend/ctl/list.hpp"
+#include "backend/toolstack/text.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace pvscsi::ctl {
+
+namespace {
+
+/// A line "  key   text", if there is a text.
+void add(std::string& text, const char* key, const std::string& value) {
+    if (!value.empty())
+        text += fmt::format("  {:<12} {}\n", key, printable(value));
+}
+
+std::string end_text(const char* who, xenbus::State state) {
+    return fmt::format("{} is at {}", who, to_string(state));
+}
+
+std::string device_text(const devices::Device& device) {
+    if (device.kind.empty())
+        return {};
+    return fmt::format("{} {} {} {}", device.kind, device.vendor, device.model,
+                       fmt::join(device.nodes, " "));
+}
+
+std::string lun_text(const LunRow& row, const VhostEntry& vhost, const LunEntry& lun,
+                     const LunCountsOf& counts) {
+    std::string text =
+        fmt::format("{} of domain {} '{}': {}\n", printable(row.vdev), row.domid,
+                    row.domain.empty() ? "(gone)" : printable(row.domain), row.state);
+    add(text, "entry", row.pdev);
+    add(text, "name", row.name);
+    add(text, "served as",
+        fmt::format("{}, {}", row.target, row.read_only ? "read only" : "read and write"));
+    add(text, "device", device_text(device_of(lun)));
+    add(text, "unit", row.unit);
+    add(text, "queue depth", lun.queue_depth.empty() ? "16, the ring's" : lun.queue_depth);
+    add(text, "timeout", lun.timeout.empty() ? "the guest's" : "at most " + lun.timeout + " s");
+    add(text, "vhost",
+        fmt::format("{}; {}, {}", row.vhost, end_text("the guest", vhost.front),
+                    end_text("the backend", vhost.back)));
+    for (const std::string& line : counts(row.domid, row.vdev))
+        add(text, "", line);
+    add(text, "error", row.error);
+    add(text, "warning", row.warning);
+    return text;
+}
+
+struct Wanted {
+    std::optional<DomId> domain;
+    std::string lun; ///< VDEV or name; empty: all
+};
+
+/// One word may be a domain or the name of a LUN; domains go first.
+Wanted wanted(Context& context, const ShowOptions& options) {
+    if (options.lun.empty() && !context.domains.find(options.what))
+        return {{}, options.what};
+    return {find_domain(context, options.what).id, options.lun};
+}
+
+} // namespace
+
+std::string show(Context& context, const ShowOptions& options, const LunCountsOf& counts) {
+    const auto [domain, lun_wanted] = wanted(context, options);
+    const auto names = domain_names(context);
+    std::string text;
+    for (const VhostEntry& vhost : read_vhosts(context.store, context.backend, domain)) {
+        const auto rows = rows_of({vhost}, names);
+        for (std::size_t i = 0; i < rows.size(); ++i) {
+            const bool is_it = domain ? rows[i].vdev == lun_wanted || rows[i].name == lun_wanted
+                                      : rows[i].name == lun_wanted;
+            if (lun_wanted.empty() || is_it)
+                text +=
+                    (text.empty() ? "" : "\n") + lun_text(rows[i], vhost, vhost.luns[i], counts);
+        }
+    }
+    if (!text.empty())
+        return text;
+    if (!domain)
+        find_domain(context, options.what); // fails, with the domains that there are
+    throw Failure(ExitCode::not_found,
+                  lun_wanted.empty()
+                      ? fmt::format("domain '{}' has no LUNs", printable(options.what))
+                      : fmt::format("domain '{}' has no LUN {}; 'pvscsictl list' shows what it has",
+                                    printable(options.what), printable(lun_wanted)));
+}
+
+} // namespace pvscsi::ctl

@@ -1,0 +1,65 @@
+#include "backend/ctl/common.hpp"
+#include "backend/toolstack/text.hpp"
+#include "common/xenbus/nodes.hpp"
+
+#include <fmt/format.h>
+
+namespace pvscsi::ctl {
+
+namespace {
+
+/// What is awaited, and how far it is.
+class Awaited {
+  public:
+    Awaited(Context& context, DomId guest, const WaitOptions& options)
+        : context_(context), guest_(guest), options_(options) {}
+
+    bool done() {
+        late_.clear();
+        bool there = false;
+        for (const VhostEntry& vhost : read_vhosts(context_.store, context_.backend, guest_))
+            for (const LunEntry& lun : vhost.luns) {
+                if (!options_.vdev.empty() && lun.vdev != options_.vdev)
+                    continue;
+                there = true;
+                look_at(vhost, lun);
+            }
+        if (!there && !options_.gone)
+            late_ = options_.vdev.empty() ? "it has no LUN" : "there is no " + options_.vdev;
+        return late_.empty();
+    }
+    [[nodiscard]] const std::string& late() const { return late_; }
+
+  private:
+    void look_at(const VhostEntry& vhost, const LunEntry& lun) {
+        const std::string state = lun_state(vhost, lun);
+        if (!options_.gone && state == "failed")
+            throw Failure(ExitCode::failed,
+                          fmt::format("{} ({}) has failed: {}", printable(lun.vdev),
+                                      printable(lun.pdev),
+                                      printable(lun.error.empty() ? vhost.error : lun.error)));
+        if (late_.empty() && (options_.gone || state != "connected"))
+            late_ = printable(lun.vdev) + " is " + state;
+    }
+
+    Context& context_;
+    const DomId guest_;
+    const WaitOptions& options_;
+    std::string late_;
+};
+
+} // namespace
+
+std::string wait(Context& context, const WaitOptions& options) {
+    const auto domain = find_domain(context, options.domain);
+    Awaited awaited(context, domain.id, options);
+    const std::string nodes =
+        xenbus::backend_root(context.backend) + "/" + std::to_string(domain.id.value());
+    if (wait_for(context.store, nodes, deadline_of(context), [&] { return awaited.done(); }))
+        return {};
+    throw Failure(ExitCode::timed_out,
+                  fmt::format("domain {} '{}' after {}: {}", domain.id.value(),
+                              printable(domain.name), patience_text(context), awaited.late()));
+}
+
+} // namespace pvscsi::ctl

@@ -1,0 +1,133 @@
+// pvscsictl against a real store: show, wait and the verbs of xm.
+#include "tests/support/verb_bed.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <thread>
+
+using namespace pvscsi;
+using namespace pvscsi::ctl;
+using namespace pvscsi::test;
+using namespace std::chrono_literals;
+using Catch::Contains;
+
+namespace {
+
+std::vector<std::string> no_counts(unsigned, const std::string&) {
+    return {};
+}
+
+} // namespace
+
+TEST_CASE("show tells all that is known of a domain's LUNs, of one, and of one by its name") {
+    VerbBed bed;
+    bed.context.patience = 0ms;
+    create(bed.context, bed.config("'ram:1M,0:0:0:0,name=logs,queue-depth=4', "
+                                   "'ram:2M,1:0:0:0,ro'"));
+    bed.set(back + "/state", "4");
+    bed.set(front + "/state", "4");
+    bed.set(back + "/vscsi-devs/dev-0/state", "4");
+    bed.set(back + "/vscsi-devs/dev-0/warning", "old\n");
+    bed.set(back + "/vscsi-devs/dev-0/timeout", "30");
+    const auto counts = [](unsigned domid, const std::string& vdev) {
+        CHECK(domid == 5);
+        return vdev == "0:0:0:0" ? std::vector<std::string>{"7 commands"}
+                                 : std::vector<std::string>();
+    };
+    const std::string first =
+        "0:0:0:0 of domain 5 'demo': connected\n"
+        "  entry        ram:1M\n"
+        "  name         logs\n"
+        "  served as    ram, read and write\n"
+        "  queue depth  4\n"
+        "  timeout      at most 30 s\n"
+        "  vhost        0; the guest is at connected, the backend is at connected\n"
+        "               7 commands\n"
+        "  warning      old\\x0a\n";
+    const std::string all = show(bed.context, {"demo", ""}, counts);
+    CHECK_THAT(all, Catch::StartsWith(first + "\n1:0:0:0 of domain 5 'demo': "));
+    CHECK_THAT(all, Contains("  served as    ram, read only\n"));
+    CHECK(show(bed.context, {"demo", "0:0:0:0"}, counts) == first);
+    CHECK(show(bed.context, {"5", "logs"}, counts) == first);
+    CHECK(show(bed.context, {"logs", ""}, counts) == first);
+}
+
+TEST_CASE("show says what there is instead of what it does not find") {
+    VerbBed bed;
+    bed.demo("4", "4", "4");
+    const auto why = [&](const std::string& what, const std::string& lun) {
+        const auto failure = bed.failure([&] { show(bed.context, {what, lun}, no_counts); });
+        CHECK(failure.code() == ExitCode::not_found);
+        return std::string(failure.what());
+    };
+    CHECK_THAT(why("nobody", ""), Contains("there is no domain 'nobody'"));
+    CHECK_THAT(why("nobody", "0:0:0:0"), Contains("there is no domain 'nobody'"));
+    CHECK_THAT(why("demo", "3:0:0:0"), Contains("has no LUN 3:0:0:0"));
+    destroy(bed.context, "demo");
+}
+
+TEST_CASE("wait returns at once when all is connected, or one that is asked for") {
+    VerbBed bed;
+    bed.demo("4", "4", "4");
+    CHECK(wait(bed.context, {"demo", "", false}).empty());
+    attach(bed.context, "demo", "ram:1M,1:0:0:0"); // nobody takes it up
+    CHECK(wait(bed.context, {"demo", "0:0:0:0", false}).empty());
+    const auto late = bed.failure([&] { wait(bed.context, {"demo", "", false}); });
+    CHECK(late.code() == ExitCode::timed_out);
+    CHECK_THAT(late.what(), Contains("1:0:0:0 is initialising"));
+}
+
+TEST_CASE("wait sees what comes meanwhile") {
+    VerbBed bed;
+    bed.demo("4", "4", "3");
+    bed.context.patience = 20s;
+    auto other = bed.host.connect();
+    std::thread guest([&] {
+        std::this_thread::sleep_for(20ms);
+        static_cast<void>(other.write(back + "/vscsi-devs/dev-0/state", "4"));
+    });
+    CHECK(wait(bed.context, {"demo", "", false}).empty());
+    guest.join();
+}
+
+TEST_CASE("wait ends with what has failed, and when time is over") {
+    VerbBed bed;
+    bed.demo("4", "4", "6");
+    bed.set(back + "/vscsi-devs/dev-0/error", "no such file");
+    const auto failed = bed.failure([&] { wait(bed.context, {"demo", "", false}); });
+    CHECK(failed.code() == ExitCode::failed);
+    CHECK_THAT(failed.what(), Contains("0:0:0:0 (ram:1M) has failed: no such file"));
+    const auto missing = bed.failure([&] { wait(bed.context, {"demo", "9:0:0:0", false}); });
+    CHECK(missing.code() == ExitCode::timed_out);
+    CHECK_THAT(missing.what(), Contains("there is no 9:0:0:0"));
+}
+
+TEST_CASE("wait --gone waits for the nodes to go") {
+    VerbBed bed;
+    bed.demo("2", "1", "1");
+    CHECK(bed.failure([&] {
+                 wait(bed.context, {"demo", "", true});
+             })
+              .code() == ExitCode::timed_out);
+    CHECK(wait(bed.context, {"demo", "7:0:0:0", true}).empty());
+    detach(bed.context, "demo", "0:0:0:0", false);
+    CHECK(wait(bed.context, {"demo", "", true}).empty());
+}
+
+TEST_CASE("scsi-list has the columns of xm") {
+    VerbBed bed;
+    bed.demo("4", "4", "4");
+    CHECK(scsi_list(bed.context, {"demo"}) ==
+          "Idx BE  state host  phy-hctl   phy   vir-hctl   devstate\n"
+          "0   0   4     0     ram:1M     -     0:0:0:0    4   \n");
+    detach(bed.context, "demo", "0:0:0:0", true);
+    CHECK(scsi_list(bed.context, {"demo"}).empty());
+    CHECK(bed.failure([&] { scsi_list(bed.context, {"nobody"}); }).code() == ExitCode::not_found);
+}
+
+TEST_CASE("the arguments of scsi-attach are an entry") {
+    CHECK(legacy_entry("/dev/sdb", "0:0:0:0", "") == "/dev/sdb,0:0:0:0");
+    CHECK(legacy_entry("/dev/sdb", "0:0:0:0", "storage") == "/dev/sdb,0:0:0:0,storage");
+    CHECK(legacy_entry("1:0:0:0", "host,feature-host", "") == "1:0:0:0,host,feature-host");
+    CHECK(legacy_entry("/dev/sdb", "0:0:0:0,ro", "2") == "/dev/sdb,0:0:0:0,2,ro");
+}
