@@ -1,7 +1,7 @@
 #!/bin/bash
 # Installs what is missing, builds with warnings as errors, runs every test.
 #   tests/run.sh [--quick] [--only SUITE]...
-# --quick leaves out what takes minutes: the sanitizer builds and the virtual machines.
+# --quick leaves out what takes minutes: the packages, the virtual machines, the sanitizer builds.
 #
 # PVSCSI_BUILD   build directory (default: build in the project); sanitizer builds are made
 #                beside it, with -asan and -tsan at the end
@@ -146,6 +146,7 @@ for file in tests/scsi/*.sh; do
     script "$(basename "$file" .sh)" 900 "$build" "$file"
 done
 script demo 300 "$build" tests/demo_test.sh
+[ -n "$quick" ] || script package 1800 "$build" tests/package/run.sh
 [ -n "$quick" ] || script vm 1200 "$build" tests/vm/run.sh
 [ -n "$quick" ] || script xen 2400 "$build" tests/xen/run.sh
 
