@@ -47,7 +47,7 @@ xen_build() {
 xen_fill_dom0() { # DIR
     local build=$1
     image_kernel "$build/kernel" "$xen_dom0_kernel" || return 1
-    "$xen_top/tests/support/vmlinux.py" "$build/kernel/boot/vmlinuz-$image_kernel_version" "$build/vmlinux"
+    "$xen_top/tests/support/vmlinux.py" "$build/kernel/boot/vmlinuz-$image_kernel_version" "$build/vmlinux" || return 1
     image_download "$build/hypervisor" "xen-hypervisor-$xen_version-amd64" || return 1
     dpkg -x "$build"/hypervisor/xen-hypervisor*.deb "$build/hypervisor"
     zcat "$build/hypervisor/boot/xen-$xen_version-amd64.gz" >"$build/xen"
@@ -71,7 +71,7 @@ xen_fill_dom0() { # DIR
 xen_fill_guest() { # DIR
     local build=$1 file
     image_kernel "$build/kernel" "$xen_guest_kernel" || return 1
-    "$xen_top/tests/support/vmlinux.py" "$build/kernel/boot/vmlinuz-$image_kernel_version" "$build/vmlinux"
+    "$xen_top/tests/support/vmlinux.py" "$build/kernel/boot/vmlinuz-$image_kernel_version" "$build/vmlinux" || return 1
     image_root "$build/root"
     # shellcheck disable=SC2086 # lists of words
     {

@@ -26,7 +26,7 @@ cases_dir=$xen_dir/bench boot_seconds=180
 . "$xen_top/tests/support/machine.sh"
 cases=(measure) keep=false
 build=$(realpath -e "${BUILD:-$xen_top/build}") || { echo "build the project first (BUILD names the folder)" >&2; exit 2; }
-machine_programs qemu-system-x86_64 busybox cpio lz4 modprobe depmod debootstrap mke2fs fio sg_inq lsscsi python3
+machine_programs qemu-system-x86_64 busybox cpio lz4 modprobe depmod debootstrap mke2fs fio sg_inq lsscsi python3 zstd
 
 xen_build >&2
 machine_job pvscsi-xen-bench

@@ -16,7 +16,7 @@ cases_dir=$xen_dir/cases usual_seconds=240 boot_seconds=120
 
 machine_options "$@"
 build=$(realpath -e "${BUILD:-$xen_top/build}") || { echo "build the project first (BUILD names the folder)" >&2; exit 2; }
-machine_programs qemu-system-x86_64 busybox cpio lz4 modprobe depmod debootstrap mke2fs fio sg_inq lsscsi
+machine_programs qemu-system-x86_64 busybox cpio lz4 modprobe depmod debootstrap mke2fs fio sg_inq lsscsi python3 zstd
 
 xen_build
 machine_job pvscsi-xen
