@@ -17,6 +17,15 @@ void DataPath::add_lun(const ring::Address& address, std::shared_ptr<Target> tar
     luns_.add(std::move(lun));
 }
 
+void DataPath::limit_lun(const ring::Address& address, unsigned queue_depth,
+                         std::chrono::seconds longest) noexcept {
+    Lun* const lun = luns_.find(address);
+    if (lun == nullptr)
+        return;
+    lun->queue_depth = queue_depth == 0 ? ring::ring_size : queue_depth;
+    lun->target->limit_time(longest);
+}
+
 void DataPath::settle_by_reset(const ring::Address& address) {
     if (Lun* const lun = luns_.find(address)) {
         lun->unsettled = true;

@@ -111,7 +111,7 @@ bool Registry::is_news(const Key& key, std::string_view below_root) {
     const auto device = below_root.find('/') + 1;
     const auto below = below_root.find('/', device);
     return place == vhosts_.end() || below == std::string_view::npos ||
-           place->second.vhost->is_news(below_root.substr(below + 1));
+           place->second.vhost->heed(below_root.substr(below + 1));
 }
 
 /// No children if there is no such node, nothing if the store can't tell: what is not known to be

@@ -6,6 +6,7 @@
 
 #include "backend/request.hpp"
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -54,6 +55,9 @@ class Target {
     /// The queue is done with a command that was started: its data-in have been copied, or never
     /// will be. The last call for it.
     virtual void answered(Request&) noexcept {}
+    /// What a command may take at the device from now on, whatever its own timeout; zero: no bound.
+    /// Called on the worker. Nothing to a target whose commands the kernel does not time.
+    virtual void limit_time(std::chrono::seconds) noexcept {}
     /// LOGICAL UNIT RESET: end all pending commands (HostCode::reset) and bring the unit to its
     /// initial state, then call `done(success)`, from the loop or from inside.
     virtual void reset(std::function<void(bool success)> done) noexcept { done(true); }

@@ -50,9 +50,9 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
 
     /// Something below B or F may have changed.
     void look();
-    /// False: a change at `below` (of B, such as "vscsi-devs/dev-3/state") is of our own making, or
-    /// none: no reason to look.
-    [[nodiscard]] bool is_news(std::string_view below);
+    /// Takes note of a change at `below` (of B, such as "vscsi-devs/dev-3/state"). True: it is a
+    /// reason to look; what is of our own making is none.
+    [[nodiscard]] bool heed(std::string_view below);
     /// The vhost's nodes are gone, or the daemon ends for good: ends the connection at once.
     /// `closed` when the devices have let go. No node is written any more.
     void close(std::function<void()> closed);
@@ -122,6 +122,7 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
     void go_on_later();
     void go_on();
 
+    void limit_lun(const std::string& node_name);
     void begin_round();
     bool open_lun(const LunNode& node);
     [[nodiscard]] std::shared_ptr<Target> open_target(const std::string& node_name);

@@ -139,6 +139,23 @@ bool Vhost::serve_lun(const LunNode& node, State next, std::shared_ptr<Target> t
     return true;
 }
 
+/// The toolstack has changed what may be changed while a unit is served. One that is not open yet
+/// is opened with what its nodes say then.
+void Vhost::limit_lun(const std::string& node_name) {
+    const auto place = luns_.find(node_name);
+    if (place == luns_.end())
+        return;
+    try {
+        const LunConfig config = nodes_.config(node_name);
+        data_->worker().call([&] {
+            data_->limit_lun(place->second.address, config.queue_depth,
+                             std::chrono::seconds(config.timeout));
+        });
+    } catch (const std::runtime_error& error) {
+        log_.warning("lun={} its limits stay as they were error=\"{}\"", node_name, error.what());
+    }
+}
+
 void Vhost::not_opened(const std::string& node_name, const std::string& reason) {
     // A guest makes us try as often as it connects: what is known already is not said again.
     if (std::exchange(complaints_[node_name], reason) != reason)

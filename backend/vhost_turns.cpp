@@ -12,10 +12,20 @@ namespace {
 constexpr std::string_view units = "vscsi-devs/";
 } // namespace
 
-bool Vhost::is_news(std::string_view below) {
+bool Vhost::heed(std::string_view below) {
     if (below == "error" || below == "feature-sg-grant")
         return false;
-    return !below.starts_with(units) || nodes_.is_news(below.substr(units.size()));
+    if (!below.starts_with(units))
+        return true;
+    below.remove_prefix(units.size());
+    const auto leaf = below.substr(std::min(below.find('/'), below.size()));
+    if (leaf == "/name")
+        return false;
+    if (leaf == "/queue-depth" || leaf == "/timeout") {
+        limit_lun(std::string(below.substr(0, below.size() - leaf.size())));
+        return false;
+    }
+    return nodes_.is_news(below);
 }
 
 /// Closes LUNs that are to go and opens what is new. False: not all of it yet, and it is looked at

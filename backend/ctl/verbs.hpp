@@ -41,6 +41,11 @@ std::string attach(Context& context, const std::string& domain, const std::strin
 std::string detach(Context& context, const std::string& domain, const std::string& vdev,
                    bool force);
 
+/// Changes name=, queue-depth= or timeout= of a LUN (by VDEV or name) while it is in use; without a
+/// value: as if the option were not given. All of them or none.
+std::string set(Context& context, const std::string& domain, const std::string& lun,
+                const std::vector<std::string>& options);
+
 /// What is wrong with an xl file, or with one entry, a line each.
 struct CheckResult {
     std::vector<std::string> problems;

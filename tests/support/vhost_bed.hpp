@@ -6,6 +6,7 @@
 #include "tests/support/queue_bed.hpp"
 #include "tests/support/store_host.hpp"
 
+#include <atomic>
 #include <filesystem>
 #include <thread>
 
@@ -18,6 +19,7 @@ inline std::vector<std::string> serials;
 inline unsigned refusals;
 inline unsigned busy_opens;                 // that it refuses yet
 inline std::function<void()> while_opening; // what happens then, once
+inline std::atomic<int> longest;            // seconds that a target was told last
 inline bool no_memory;                      // no room to remember what a target is told
 inline unsigned busy_looks;                 // that find a target busy yet
 
@@ -31,6 +33,9 @@ class OpenedTarget final : public backend::Target {
         return held_->resume(request);
     }
     void abort(backend::Request& request) noexcept override { held_->abort(request); }
+    void limit_time(std::chrono::seconds time) noexcept override {
+        longest = static_cast<int>(time.count());
+    }
     void detach() noexcept override { held_->detach(); }
     void remember_in(const std::string& path, bool) override {
         if (no_memory)

@@ -114,6 +114,37 @@ TEST_CASE("wait --gone waits for the nodes to go") {
     CHECK(wait(bed.context, {"demo", "", true}).empty());
 }
 
+TEST_CASE("set changes what may be changed, all of it or nothing") {
+    VerbBed bed;
+    bed.context.patience = 0ms;
+    create(bed.context, bed.config("'ram:1M,0:0:0:0,name=a', 'ram:1M,0:0:0:1,name=b'"));
+    const std::string lun = back + "/vscsi-devs/dev-0";
+    CHECK_THAT(set(bed.context, "demo", "a", {"name=c", "queue-depth=3"}), Contains("0:0:0:0"));
+    CHECK(bed.get(lun + "/name") == "c");
+    CHECK(bed.get(lun + "/queue-depth") == "3");
+    set(bed.context, "demo", "0:0:0:0", {"queue-depth=", "name="});
+    CHECK_FALSE(bed.has(lun + "/queue-depth"));
+    CHECK_FALSE(bed.has(lun + "/name"));
+
+    const auto why = [&](const std::string& which, std::vector<std::string> options,
+                         ExitCode code) {
+        const auto failure = bed.failure([&] { set(bed.context, "demo", which, options); });
+        CHECK(failure.code() == code);
+        CHECK_FALSE(bed.has(lun + "/queue-depth"));
+        CHECK_FALSE(bed.has(lun + "/name"));
+        return std::string(failure.what());
+    };
+    const auto wrong = ExitCode::configuration;
+    CHECK_THAT(why("0:0:0:0", {"queue-depth=2", "name=b"}, ExitCode::failed),
+               Contains("taken by 0:0:0:1"));
+    CHECK_THAT(why("0:0:0:0", {"queue-depth=2", "timeout=3"}, wrong), Contains("no SCSI device"));
+    CHECK_THAT(why("0:0:0:0", {"queue-depth=2", "ro"}, wrong), Contains("'ro' cannot be set"));
+    CHECK_THAT(why("0:0:0:0", {"name"}, wrong), Contains("'name' cannot be set"));
+    CHECK_THAT(why("0:0:0:0", {"queue-depth=0"}, wrong), Contains("1 to 256"));
+    CHECK_THAT(why("0:0:0:0", {"name=x", "name=y"}, wrong), Contains("given twice"));
+    CHECK_THAT(why("0:0:7:0", {"name=x"}, ExitCode::not_found), Contains("no LUN 0:0:7:0"));
+}
+
 TEST_CASE("scsi-list has the columns of xm") {
     VerbBed bed;
     bed.demo("4", "4", "4");

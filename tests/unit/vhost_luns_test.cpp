@@ -60,6 +60,22 @@ TEST_CASE("units are added and removed while the others are served") {
     bed.expect(bed.b + "/state", "4");
 }
 
+TEST_CASE("what may be changed of a unit in use gets to it, and is no reason to look") {
+    VhostBed bed;
+    bed.create({{"0:0:0:0", "x"}, {"0:0:0:1", "y"}});
+    bed.start_daemon();
+    bed.connect();
+    bed.expect(bed.dev("dev-1", "state"), "4");
+    longest = -1;
+    bed.put(bed.dev("dev-0", "timeout"), "30");
+    bed.until([] { return longest == 30; });
+    bed.put(bed.dev("dev-0", "timeout"), "a lot"); // stays as it was
+    bed.put(bed.dev("dev-9", "timeout"), "31");    // there is no such unit
+    REQUIRE(bed.store.remove(bed.dev("dev-0", "timeout")));
+    bed.until([] { return longest == 0; });
+    CHECK(opened.size() == 2);
+}
+
 TEST_CASE("a unit whose nodes are gone is no more served, whatever the frontend says") {
     const std::string frontend_state = GENERATE("3", "4", "7");
     VhostBed bed;

@@ -69,7 +69,7 @@ class CommandLine {
 /// Prints to standard error what every line of `text` says, with the program's name before it.
 void complain(const char* kind, std::string_view text);
 
-void add_change_commands(CommandLine& line);     ///< create, destroy, attach, detach
+void add_change_commands(CommandLine& line);     ///< create, destroy, attach, detach, set
 void add_show_commands(CommandLine& line);       ///< list, show, wait, devices
 void add_legacy_commands(CommandLine& line);     ///< scsi-attach, scsi-detach, scsi-list
 void add_definition_commands(CommandLine& line); ///< check, define, undefine

@@ -63,6 +63,22 @@ void add_detach(CommandLine& line) {
                      "then take it away even if the guest does not let go: it gets no connection");
 }
 
+void add_set(CommandLine& line) {
+    const auto given = std::make_shared<Given>();
+    const auto options = std::make_shared<std::vector<std::string>>();
+    CLI::App& command = line.add(
+        "set", "Change options of a LUN while it is in use", [given, options](Session& session) {
+            return set(session.context(), given->domain, given->what, *options);
+        });
+    add_domain(command, *given);
+    command.add_option("LUN", given->what, "h:c:t:l or its name=")->required();
+    command
+        .add_option("OPTION", *options,
+                    "name=, queue-depth= or timeout=; without a value: as if not given")
+        ->required();
+    command.footer("The domain's file stays as it is: what is to outlast a reboot belongs there.");
+}
+
 } // namespace
 
 void add_change_commands(CommandLine& line) {
@@ -70,6 +86,7 @@ void add_change_commands(CommandLine& line) {
     add_destroy(line);
     add_attach(line);
     add_detach(line);
+    add_set(line);
 }
 
 } // namespace pvscsi::ctl

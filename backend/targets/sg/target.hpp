@@ -42,6 +42,7 @@ class SgTarget final : public Target, private SgChannelOwner, private SgResetOwn
     void drop(Request& request) noexcept override;
     void answered(Request& request) noexcept override;
     void keep_house() noexcept override { operations_.trim(); }
+    void limit_time(std::chrono::seconds longest) noexcept override { longest_ = longest; }
     void reset(std::function<void(bool success)> done) noexcept override;
     [[nodiscard]] std::uint8_t device_type() const noexcept override { return device_->type(); }
 
@@ -67,7 +68,7 @@ class SgTarget final : public Target, private SgChannelOwner, private SgResetOwn
     std::shared_ptr<SgDevice> device_;
     const bool read_only_;
     const SgPatience patience_;
-    const std::chrono::seconds longest_;
+    std::chrono::seconds longest_;
     log::PeerLog log_;
     std::unique_ptr<SgFile> file_;  ///< until attach()
     std::unique_ptr<SgFile> fresh_; ///< for after the reset that is under way

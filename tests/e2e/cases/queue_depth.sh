@@ -10,3 +10,14 @@ says 'records out' as demo sgp_dd if="$(node 1)" of=/dev/null bs=512 bpt=128 cou
 status_of as demo sgp_dd if="$(node 0)" of=/dev/null bs=512 bpt=128 count=100000 thr=8
 grep -aqi 'task set full' <<<"$OUTPUT" || fail "eight at a time were taken"
 says 'records out' as demo sg_dd if="$(node 0)" of=/dev/null bs=512 bpt=128 count=1000
+
+# It can be changed while the unit is in use.
+counts_full() { bed_ctl stats demo --json | python3 -c '
+import json, sys
+print(*[l["task_sets_full"] for l in json.load(sys.stdin)["luns"] if l["vdev"] == "0:0:0:0"])'; }
+run_and_set() { as demo bash -c "pvscsictl set demo 0:0:0:0 $1 && sgp_dd if=$(node 0) of=/dev/null bs=512 bpt=128 count=100000 thr=8"; }
+before=$(counts_full)
+says 'records out' run_and_set queue-depth=
+[ "$(counts_full)" = "$before" ] || fail "refused $(counts_full) after it was unset, $before before"
+status_of run_and_set queue-depth=1
+[ "$(counts_full)" -gt "$before" ] || fail "none was refused after it was set"

@@ -1,0 +1,106 @@
+#include "backend/ctl/common.hpp"
+#include "backend/toolstack/host_check.hpp"
+#include "backend/toolstack/text.hpp"
+#include "common/config/options.hpp"
+
+#include <algorithm>
+#include <array>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace pvscsi::ctl {
+
+namespace {
+
+/// Options whose node can change while the unit is in use; they are called as their nodes.
+constexpr std::array<std::string_view, 3> changeable{"name", "queue-depth", "timeout"};
+
+struct Change {
+    std::string node;
+    std::string value; ///< empty: as without the option
+};
+
+std::vector<Change> checked(const std::vector<std::string>& options) {
+    std::vector<Change> changes;
+    config::EntryOptions all;
+    for (const std::string& option : options) {
+        const auto equals = option.find('=');
+        const std::string name = option.substr(0, equals);
+        if (std::find(changeable.begin(), changeable.end(), name) == changeable.end() ||
+            equals == std::string::npos)
+            throw Failure(ExitCode::configuration,
+                          fmt::format("'{}' cannot be set while the LUN is there; expected one of "
+                                      "{}=; for others detach it and attach it anew",
+                                      printable(option), fmt::join(changeable, "=, ")));
+        std::string value = option.substr(equals + 1);
+        if (!value.empty())
+            if (const auto refusal = config::set_option(all, option))
+                throw Failure(ExitCode::configuration,
+                              to_string(Remark{0, option, refusal->reason, refusal->remedy}));
+        changes.push_back({name, std::move(value)});
+    }
+    return changes;
+}
+
+void require_fitting(const VhostEntry& vhost, const LunEntry& lun, const Change& change) {
+    if (change.value.empty())
+        return;
+    for (const LunEntry& other : vhost.luns)
+        if (change.node == "name" && other.name == change.value && other.number != lun.number)
+            throw Failure(ExitCode::failed,
+                          fmt::format("the name '{}' is taken by {}; choose another one",
+                                      printable(change.value), printable(other.vdev)));
+    const auto pdev = config::parse_pdev(lun.pdev);
+    if (change.node == "timeout" && (!pdev || target_of(*pdev) != "sg"))
+        throw Failure(ExitCode::configuration,
+                      fmt::format("there is no SCSI device behind {}, so it has no timeout",
+                                  printable(lun.vdev)));
+}
+
+Result<void> write(hv::Store& store, hv::StoreTxn txn, const std::string& lun,
+                   const Change& change) {
+    const std::string path = lun + "/" + change.node;
+    return change.value.empty() ? remove_if_there(store, txn, path)
+                                : store.write(path, change.value, txn);
+}
+
+} // namespace
+
+std::string set(Context& context, const std::string& name, const std::string& lun_name,
+                const std::vector<std::string>& options) {
+    const auto changes = checked(options);
+    const auto domain = find_domain(context, name);
+    std::string vdev;
+    const auto change_one = [&](hv::StoreTxn txn, const Vhost& vhost) -> Result<void> {
+        const auto entry = read_vhost(context.store, txn, vhost);
+        if (!entry)
+            return unexpected(entry.error());
+        if (!*entry)
+            return {};
+        for (const LunEntry& lun : (*entry)->luns) {
+            if (lun.vdev != lun_name && lun.name != lun_name)
+                continue;
+            vdev = lun.vdev;
+            for (const Change& change : changes) {
+                require_fitting(**entry, lun, change);
+                if (auto done = write(context.store, txn, vhost.back_lun(lun.number), change);
+                    !done)
+                    return done;
+            }
+        }
+        return {};
+    };
+    for (const VhostEntry& vhost : read_vhosts(context.store, context.backend, domain.id))
+        if (vdev.empty())
+            require(hv::transact(context.store,
+                                 [&](hv::StoreTxn txn) { return change_one(txn, vhost.vhost); }),
+                    "cannot change " + vhost.vhost.back());
+    if (vdev.empty())
+        throw Failure(ExitCode::not_found,
+                      fmt::format("domain '{}' has no LUN {}; 'pvscsictl list' shows what it has",
+                                  printable(domain.name), printable(lun_name)));
+    return fmt::format("{} of domain {} '{}': {}", vdev, domain.id.value(), printable(domain.name),
+                       printable(fmt::format("{}", fmt::join(options, ", "))));
+}
+
+} // namespace pvscsi::ctl
