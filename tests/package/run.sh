@@ -5,7 +5,7 @@
 #   tests/package/run.sh [--keep]     --keep: leaves the folder with packages and logs; left anyway
 #                                     when something failed
 #
-# The Debian is made by debootstrap, once for each set of versions, in ${XDG_CACHE_HOME:-~/.cache}/pvscsi.
+# What each case shows is said in inside.sh. The Debian is made by debootstrap, once for each set of versions, in ${XDG_CACHE_HOME:-~/.cache}/pvscsi.
 # systemd-nspawn boots it, so that the unit runs as it will, sandbox, watchdog and restarts included;
 # where that cannot be (no root, no control groups) the same programs are run in a chroot, and what
 # needs systemd is skipped. Guests are those of an embedded host.
