@@ -100,7 +100,7 @@ Daemon::Daemon(const DaemonOptions& options)
                                                      ? xen_backend_devices
                                                      : ""},
       supervisor_(control_, workers_), on_xen_(options.hypervisor.host_dir.empty()),
-      defined_domains_(config::defined_domains_dir(options.hypervisor.host_dir) + "/*.cfg"),
+      defined_domains_(config::defined_domains_dir(options.hypervisor.host_dir)),
       settings_file_(options.settings_file),
       settings_were_read_(::access(settings_file_.c_str(), F_OK) == 0), settings_(options.settings),
       signals_(control_, SIGTERM, SIGINT, SIGHUP), patience_(control_) {
@@ -155,9 +155,9 @@ void Daemon::watch_domains() {
     if (on_xen_)
         files.assign(config::default_domain_files.begin(), config::default_domain_files.end());
     files = settings_.domain_files.value_or(files);
-    files.push_back(defined_domains_);
-    domains_ =
-        std::make_shared<DomainWatch>(control_, *store_, hypervisor_->self(), std::move(files));
+    files.push_back(defined_domains_ + "/*.cfg");
+    domains_ = std::make_shared<DomainWatch>(control_, *store_, hypervisor_->self(),
+                                             std::move(files), defined_domains_);
     domains_->look();
 }
 

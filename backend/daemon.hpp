@@ -65,7 +65,7 @@ class Daemon {
     Surroundings around_;
     Supervisor supervisor_;
     const bool on_xen_;
-    const std::string defined_domains_; ///< pattern of the files that pvscsictl has defined
+    const std::string defined_domains_; ///< folder of what pvscsictl define and --persist keep
     const std::string settings_file_;
     bool settings_were_read_;
     config::Settings settings_;

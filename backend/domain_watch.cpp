@@ -30,8 +30,9 @@ void complain(const std::string& line) {
 } // namespace
 
 DomainWatch::DomainWatch(boost::asio::io_context& control, hv::Store& store, DomId self,
-                         std::vector<std::string> files)
-    : store_(store), self_(self), definitions_(std::move(files), toolstack::own_names(store, self)),
+                         std::vector<std::string> files, std::string changes)
+    : store_(store), self_(self),
+      definitions_(std::move(files), std::move(changes), toolstack::own_names(store, self)),
       timer_(control) {}
 
 void DomainWatch::look() {

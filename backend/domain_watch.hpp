@@ -23,9 +23,10 @@ namespace pvscsi::backend {
 
 class DomainWatch : public std::enable_shared_from_this<DomainWatch> {
   public:
-    /// `self` is the domain that serves. `files`: patterns of the xl files.
+    /// `self` is the domain that serves. `files`: patterns of the xl files. `changes`: the folder
+    /// with what was changed of their entries.
     DomainWatch(boost::asio::io_context& control, hv::Store& store, DomId self,
-                std::vector<std::string> files);
+                std::vector<std::string> files, std::string changes = {});
 
     /// Domains may have come or gone.
     void look();

@@ -2,26 +2,15 @@
 
 #include "common/base/log.hpp"
 #include "common/base/small_file.hpp"
-#include "common/base/unique_fd.hpp"
 
 #include <cerrno>
-#include <fcntl.h>
-#include <filesystem>
 #include <fmt/format.h>
 #include <sstream>
 #include <stdexcept>
-#include <system_error>
-#include <unistd.h>
 
 namespace pvscsi::backend {
 
-namespace fs = std::filesystem;
-
 namespace {
-
-[[noreturn]] void fail(const std::string& what) {
-    throw std::system_error(errno, std::generic_category(), what);
-}
 
 /// A domain's name as a file's: what is not plain becomes %XX.
 std::string file_name(const std::string& domain) {
@@ -32,16 +21,6 @@ std::string file_name(const std::string& domain) {
         name += plain ? std::string(1, c) : fmt::format("%{:02x}", static_cast<unsigned char>(c));
     }
     return name;
-}
-
-void write_whole(const std::string& file, const std::string& text) {
-    const UniqueFd fd(adopt_fd,
-                      ::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-    if (!fd)
-        fail("cannot make " + file);
-    if (::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
-        ::fsync(fd.get()) != 0)
-        fail("cannot write " + file);
 }
 
 } // namespace
@@ -73,19 +52,11 @@ UnitRecords::Records UnitRecords::read(const std::string& file) {
 }
 
 /// As a whole or not at all, whenever the machine stops.
-void UnitRecords::write(const std::string& file, const Records& records) const {
+void UnitRecords::write(const std::string& file, const Records& records) {
     std::string text;
     for (const auto& [vdev, record] : records)
         text += fmt::format("{}\t{}\t{}\n", vdev, record.unit, record.pdev);
-    fs::create_directories(directory_);
-    const std::string fresh = file + ".new";
-    write_whole(fresh, text);
-    if (::rename(fresh.c_str(), file.c_str()) != 0)
-        fail("cannot replace " + file);
-    const UniqueFd directory(adopt_fd,
-                             ::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!directory || ::fsync(directory.get()) != 0)
-        fail("cannot write " + directory_);
+    replace_small_file(file, text);
 }
 
 void UnitRecords::require_same(const std::string& domain, const std::string& vdev,

@@ -36,7 +36,7 @@ class UnitRecords {
 
     [[nodiscard]] std::string file_of(const std::string& domain) const;
     [[nodiscard]] static Records read(const std::string& file);
-    void write(const std::string& file, const Records& records) const;
+    static void write(const std::string& file, const Records& records);
 
     const std::string directory_;
 };

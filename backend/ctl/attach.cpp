@@ -1,4 +1,5 @@
 #include "backend/ctl/hotplug.hpp"
+#include "backend/ctl/persist.hpp"
 #include "backend/toolstack/host_check.hpp"
 #include "backend/toolstack/served.hpp"
 #include "backend/toolstack/text.hpp"
@@ -177,13 +178,21 @@ class Attach {
 
 } // namespace
 
-std::string attach(Context& context, const std::string& name, const std::string& entry) {
+std::string attach(Context& context, const std::string& name, const std::string& entry, Keep keep) {
     Lun lun = checked_entry(context, entry);
     const auto domain = find_domain(context, name);
-    const std::string what = lun.pdev_text + " as " + to_string(lun.vdev);
+    std::string said = fmt::format("{} as {} attached to domain {} '{}'", printable(lun.pdev_text),
+                                   to_string(lun.vdev), domain.id.value(), printable(domain.name));
+    std::optional<PersistentChange> kept;
+    if (keep == Keep::always)
+        kept.emplace(context, domain.name,
+                     [&](Changes& changes) { keep_attached(changes, entry, lun.vdev); });
     Attach(context, domain, std::move(lun)).run();
-    return fmt::format("{} attached to domain {} '{}'", printable(what), domain.id.value(),
-                       printable(domain.name));
+    if (kept) {
+        kept->done();
+        said += kept->text();
+    }
+    return said;
 }
 
 } // namespace pvscsi::ctl

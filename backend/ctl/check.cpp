@@ -1,4 +1,5 @@
 #include "backend/ctl/common.hpp"
+#include "backend/toolstack/changes.hpp"
 #include "backend/toolstack/host_check.hpp"
 #include "backend/toolstack/served.hpp"
 #include "backend/toolstack/text.hpp"
@@ -16,6 +17,7 @@ struct Findings {
     std::string where; ///< what a remark's line begins with
     ParsedList list;
     std::vector<std::string> lines; ///< of mistakes that are no entry's
+    std::vector<std::string> notes; ///< of what does not count
 };
 
 /// A line has a comma; a file's name may have one, too, but then it is there.
@@ -23,11 +25,15 @@ bool is_entry(const std::string& what) {
     return what.find(',') != std::string::npos && ::access(what.c_str(), F_OK) != 0;
 }
 
-Findings read(const std::string& what) {
+/// `definitions`: where changes of the entries are; empty: of the file alone.
+Findings read(const std::string& what, const std::string& definitions) {
     if (is_entry(what))
-        return {"", parse_vscsi({what}), {}};
+        return {"", parse_vscsi({what}), {}, {}};
     XlFile file = read_xl_file(what);
-    return {what + ": vscsi: ", parse_vscsi(file.vscsi), std::move(file.mistakes)};
+    auto entries = entries_of(file, definitions);
+    file.mistakes.insert(file.mistakes.end(), entries.mistakes.begin(), entries.mistakes.end());
+    return {what + ": vscsi: ", std::move(entries.list), std::move(file.mistakes),
+            std::move(entries.notes)};
 }
 
 void add(Findings& findings, std::vector<Remark> remarks) {
@@ -38,7 +44,7 @@ void add(Findings& findings, std::vector<Remark> remarks) {
 }
 
 CheckResult result_of(const Findings& findings) {
-    CheckResult result{findings.lines, {}, findings.list.luns.size()};
+    CheckResult result{findings.lines, findings.notes, findings.list.luns.size()};
     for (const Remark& mistake : findings.list.mistakes)
         result.problems.push_back(findings.where + to_string(mistake));
     for (const Remark& warning : findings.list.warnings)
@@ -49,7 +55,7 @@ CheckResult result_of(const Findings& findings) {
 } // namespace
 
 CheckResult check_syntax(const std::string& what) {
-    const Findings findings = read(what);
+    const Findings findings = read(what, "");
     CheckResult result = result_of(findings);
     auto luns = findings.list.luns;
     for (Lun& lun : luns)
@@ -62,7 +68,7 @@ CheckResult check_syntax(const std::string& what) {
 }
 
 CheckResult check(Context& context, const std::string& what) {
-    Findings findings = read(what);
+    Findings findings = read(what, context.definitions);
     const auto& luns = findings.list.luns;
     auto remarks = find_unserved(luns, own_names(context.store, context.backend));
     for (auto&& more : {check_backings(luns), find_users(context, luns)})

@@ -1,4 +1,5 @@
 #include "backend/ctl/common.hpp"
+#include "backend/toolstack/changes.hpp"
 #include "backend/toolstack/definitions.hpp"
 #include "backend/toolstack/host_check.hpp"
 #include "backend/toolstack/served.hpp"
@@ -32,7 +33,9 @@ std::vector<Remark> used_elsewhere(Context& context, const XlFile& file,
 Plan read_plan(Context& context, const std::string& path) {
     Plan plan{read_xl_file(path), {}, 0};
     std::vector<std::string> lines = plan.file.mistakes;
-    auto list = parse_vscsi(plan.file.vscsi);
+    auto entries = entries_of(plan.file, context.definitions);
+    auto& list = entries.list;
+    lines.insert(lines.end(), entries.mistakes.begin(), entries.mistakes.end());
     std::vector<Remark> mistakes = std::move(list.mistakes);
     for (auto&& more : {find_unserved(list.luns, own_names(context.store, context.backend)),
                         check_backings(list.luns), used_elsewhere(context, plan.file, list.luns)})
@@ -44,6 +47,8 @@ Plan read_plan(Context& context, const std::string& path) {
     if (!lines.empty())
         throw Failure(ExitCode::configuration,
                       fmt::format("{}\nnothing was changed", fmt::join(lines, "\n")));
+    for (const std::string& note : entries.notes)
+        context.warn(note);
     for (const Remark& warning : list.warnings)
         context.warn(path + ": vscsi: " + to_string(warning));
     plan.luns = list.luns.size();

@@ -1,5 +1,6 @@
 #include "backend/ctl/failure.hpp"
 #include "backend/ctl/verbs.hpp"
+#include "backend/toolstack/changes.hpp"
 #include "backend/toolstack/text.hpp"
 #include "backend/toolstack/xl_file.hpp"
 
@@ -28,6 +29,12 @@ void replace_link(const fs::path& target, const fs::path& link) {
     fs::rename(fresh, link);
 }
 
+/// The file is what is meant now.
+std::string forget_changes(const std::string& directory, const std::string& domain) {
+    const std::string file = changes_file(directory, domain);
+    return fs::remove(file) ? "; what was changed with --persist is forgotten" : "";
+}
+
 } // namespace
 
 std::string define(const std::string& directory, const std::string& path) {
@@ -45,18 +52,24 @@ std::string define(const std::string& directory, const std::string& path) {
     const std::string name = read_xl_file(file).name;
     replace_link(file, link_of(directory, name));
     return fmt::format("domain '{}' gets the LUNs of {} whenever it starts", printable(name),
-                       file.string());
+                       file.string()) +
+           forget_changes(directory, name);
 }
 
 std::string undefine(const std::string& directory, const std::string& domain) {
     const bool plain = !domain.empty() && domain.find('/') == std::string::npos;
     const fs::path link = link_of(directory, domain);
+    if (plain && !fs::is_symlink(fs::symlink_status(link)) &&
+        fs::exists(changes_file(directory, domain)))
+        return fmt::format("domain '{}' was not defined", printable(domain)) +
+               forget_changes(directory, domain);
     if (!plain || !fs::is_symlink(fs::symlink_status(link)))
         throw Failure(ExitCode::not_found,
                       fmt::format("domain '{}' was not defined: there is no {}", printable(domain),
                                   printable(link.string())));
     fs::remove(link);
-    return fmt::format("domain '{}' is not given LUNs by itself any more", printable(domain));
+    return fmt::format("domain '{}' is not given LUNs by itself any more", printable(domain)) +
+           forget_changes(directory, domain);
 }
 
 } // namespace pvscsi::ctl

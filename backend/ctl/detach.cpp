@@ -1,4 +1,5 @@
 #include "backend/ctl/hotplug.hpp"
+#include "backend/ctl/persist.hpp"
 #include "backend/toolstack/text.hpp"
 
 #include <fmt/format.h>
@@ -127,12 +128,21 @@ class Detach {
 
 } // namespace
 
-std::string detach(Context& context, const std::string& name, const std::string& text, bool force) {
+std::string detach(Context& context, const std::string& name, const std::string& text, bool force,
+                   Keep keep) {
     const auto vdev = checked_vdev(text);
     const auto domain = find_domain(context, name);
+    std::string said = fmt::format("{} detached from domain {} '{}'", to_string(vdev),
+                                   domain.id.value(), printable(domain.name));
+    std::optional<PersistentChange> kept;
+    if (keep == Keep::always)
+        kept.emplace(context, domain.name, [&](Changes& changes) { keep_detached(changes, vdev); });
     Detach(context, domain, vdev, force).run();
-    return fmt::format("{} detached from domain {} '{}'", to_string(vdev), domain.id.value(),
-                       printable(domain.name));
+    if (kept) {
+        kept->done();
+        said += kept->text();
+    }
+    return said;
 }
 
 } // namespace pvscsi::ctl

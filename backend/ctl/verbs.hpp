@@ -26,6 +26,8 @@ struct Context {
     std::function<void(const std::string&)> warn = [](const std::string&) {};
     /// Of a verb that did its work: done, or no_daemon.
     ExitCode status = ExitCode::done;
+    /// Where define and --persist keep what a domain's next start begins with.
+    std::string definitions = {};
 };
 
 /// Makes the domain of an xl file, with its vhosts, and lets it run. Returns what to say.
@@ -34,12 +36,16 @@ std::string create(Context& context, const std::string& file);
 /// Ends a domain and sees that nothing of its vhosts stays behind.
 std::string destroy(Context& context, const std::string& domain);
 
+/// Whether a change is for the domain as it runs, or for its later lives as well.
+enum class Keep : std::uint8_t { now, always };
+
 /// Adds one LUN, described as in `vscsi=`, to a domain that is there.
-std::string attach(Context& context, const std::string& domain, const std::string& entry);
+std::string attach(Context& context, const std::string& domain, const std::string& entry,
+                   Keep keep = Keep::now);
 
 /// Takes one LUN away. `force`: even if the guest does not let go of it.
-std::string detach(Context& context, const std::string& domain, const std::string& vdev,
-                   bool force);
+std::string detach(Context& context, const std::string& domain, const std::string& vdev, bool force,
+                   Keep keep = Keep::now);
 
 /// Changes name=, queue-depth= or timeout= of a LUN (by VDEV or name) while it is in use; without a
 /// value: as if the option were not given. All of them or none.

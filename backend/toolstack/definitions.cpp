@@ -1,5 +1,6 @@
 #include "backend/toolstack/definitions.hpp"
 
+#include "backend/toolstack/changes.hpp"
 #include "backend/toolstack/served.hpp"
 #include "backend/toolstack/text.hpp"
 #include "backend/toolstack/xl_file.hpp"
@@ -50,6 +51,14 @@ bool Definitions::stamp_of(const std::string& path, Stamp& stamp) {
     return true;
 }
 
+std::optional<Definitions::Stamp> Definitions::stamp_of_changes(const std::string& domain) const {
+    const std::string path = changes_file(changes_, domain);
+    Stamp stamp;
+    if (path.empty() || !stamp_of(path, stamp))
+        return {};
+    return stamp;
+}
+
 std::vector<std::string> Definitions::present() {
     shut_folder = false;
     std::vector<std::string> paths;
@@ -75,18 +84,23 @@ Definitions::File Definitions::read(const std::string& path, const Complain& com
         return file;
     file.names_domain = !xl.name.empty();
     file.mentions_vscsi = xl.mentions_vscsi;
+    file.changes = stamp_of_changes(xl.name);
+    auto entries = entries_of(xl, changes_);
+    auto& list = entries.list;
     file.definition = {path, std::move(xl.name), std::move(xl.uuid), {}};
     // Files of other programs lie in /etc/xen, too: what is not ours is not complained of.
-    if (!xl.mentions_vscsi)
+    if (!xl.mentions_vscsi && !file.changes)
         return file;
-    auto list = parse_vscsi(xl.vscsi);
+    file.mentions_vscsi = true;
     for (Remark& remark : find_unserved(list.luns, own_names_))
         list.mistakes.push_back(std::move(remark));
-    for (const std::string& line : xl.mistakes)
-        complain(line);
+    for (const auto& lines : {xl.mistakes, entries.mistakes, entries.notes})
+        for (const std::string& line : lines)
+            complain(line);
     for (const Remark& mistake : list.mistakes)
         complain(path + ": vscsi: " + to_string(mistake));
-    file.usable = xl.mistakes.empty() && list.mistakes.empty() && !list.luns.empty();
+    file.usable = xl.mistakes.empty() && entries.mistakes.empty() && list.mistakes.empty() &&
+                  !list.luns.empty();
     file.definition.vhosts = by_vhost(std::move(list.luns));
     return file;
 }
@@ -99,7 +113,8 @@ void Definitions::refresh(const Complain& complain) {
         if (!stamp_of(path, stamp))
             continue;
         const auto before = files_.find(path);
-        if (before != files_.end() && before->second.stamp == stamp) {
+        if (before != files_.end() && before->second.stamp == stamp &&
+            before->second.changes == stamp_of_changes(before->second.definition.name)) {
             files.insert(files_.extract(before));
             continue;
         }

@@ -34,10 +34,13 @@ class Definitions {
   public:
     using Complain = std::function<void(const std::string& line)>;
 
-    /// `patterns`: absolute, glob(7). A file that several match counts once. `own_names`: what an
-    /// entry may call the domain that serves.
-    explicit Definitions(std::vector<std::string> patterns, std::vector<std::string> own_names = {})
-        : patterns_(std::move(patterns)), own_names_(std::move(own_names)) {}
+    /// `patterns`: absolute, glob(7). A file that several match counts once. `changes`: the folder
+    /// with what was changed of them (changes.hpp); empty: none. `own_names`: what an entry may
+    /// call the domain that serves.
+    explicit Definitions(std::vector<std::string> patterns, std::string changes = {},
+                         std::vector<std::string> own_names = {})
+        : patterns_(std::move(patterns)), changes_(std::move(changes)),
+          own_names_(std::move(own_names)) {}
 
     /// Reads what is new or has changed, forgets what is gone.
     void refresh(const Complain& complain);
@@ -58,8 +61,9 @@ class Definitions {
         friend bool operator==(const Stamp&, const Stamp&) = default;
     };
     struct File {
-        std::optional<Stamp> stamp; ///< none: it could not be read, and will be tried again
-        int error = 0;              ///< errno, then
+        std::optional<Stamp> stamp;   ///< none: it could not be read, and will be tried again
+        std::optional<Stamp> changes; ///< of its changes; none: there are none
+        int error = 0;                ///< errno, then
         bool names_domain = false;
         bool mentions_vscsi = false;
         bool usable = false;    ///< it has LUNs and no mistake
@@ -69,6 +73,7 @@ class Definitions {
     using Files = std::vector<File*>;
 
     [[nodiscard]] static bool stamp_of(const std::string& path, Stamp& stamp);
+    [[nodiscard]] std::optional<Stamp> stamp_of_changes(const std::string& domain) const;
     [[nodiscard]] std::vector<std::string> present();
     [[nodiscard]] File read(const std::string& path, const Complain& complain) const;
     void index();
@@ -76,6 +81,7 @@ class Definitions {
     void contest(const Files& files, const std::string& domain, const Complain& complain);
 
     const std::vector<std::string> patterns_;
+    const std::string changes_;
     const std::vector<std::string> own_names_;
     std::vector<std::string> order_;       ///< of the files
     std::map<std::string, File> files_;    ///< by path

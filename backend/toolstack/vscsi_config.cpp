@@ -249,13 +249,19 @@ bool reads_only(const Lun& lun) {
     return lun.read_only || lun.pdev.kind == config::PdevKind::iso;
 }
 
-ParsedList parse_vscsi(const std::vector<std::string>& entries) {
+ParsedList parse_vscsi(const std::vector<std::string>& entries, const Changes& changes) {
     ParsedList result;
-    for (std::size_t i = 0; i < entries.size(); ++i) {
-        auto lun = EntryParser(i + 1, result.mistakes).parse(entries[i]);
+    for (std::size_t i = 0; i < entries.size() + changes.added.size(); ++i) {
+        const bool own = i < entries.size();
+        const std::string& text = own ? entries[i] : changes.added[i - entries.size()];
+        auto lun = EntryParser(i + 1, result.mistakes).parse(text);
         if (!lun)
             continue;
         lun->entry = i + 1;
+        if (own && !lun->vdev_is_host && changes.removed.contains(lun->vdev)) {
+            result.left_out.push_back(std::move(*lun));
+            continue;
+        }
         warn_beyond_linux(*lun, result.warnings);
         result.luns.push_back(std::move(*lun));
     }

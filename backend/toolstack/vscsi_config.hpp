@@ -11,6 +11,7 @@
 #include "common/config/pdev.hpp"
 #include "common/xenbus/nodes.hpp"
 
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,12 +37,23 @@ struct Remark {
 };
 
 struct ParsedList {
-    std::vector<Lun> luns; ///< those that could be understood, in order
+    std::vector<Lun> luns;     ///< those that could be understood, in order
+    std::vector<Lun> left_out; ///< the file's, for the changes say so
     std::vector<Remark> mistakes;
     std::vector<Remark> warnings;
 };
 
-[[nodiscard]] ParsedList parse_vscsi(const std::vector<std::string>& entries);
+/// What was changed of a domain's entries while it ran, and is to stay (changes.hpp).
+struct Changes {
+    std::vector<std::string> added;           ///< entries
+    std::set<xenbus::VirtualAddress> removed; ///< of the file's entries
+    [[nodiscard]] bool empty() const { return added.empty() && removed.empty(); }
+};
+
+/// Entries that were added have numbers after the file's. Those that were removed are read for
+/// mistakes of their own, and that is all.
+[[nodiscard]] ParsedList parse_vscsi(const std::vector<std::string>& entries,
+                                     const Changes& changes = {});
 
 /// "h:c:t:l", as in an entry; for arguments on the command line.
 [[nodiscard]] Expected<xenbus::VirtualAddress, config::Refusal> parse_vdev(std::string_view text);

@@ -5,13 +5,20 @@
 #include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
+#include <filesystem>
 #include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
 
 namespace pvscsi {
 
+namespace fs = std::filesystem;
+
 namespace {
+
+[[noreturn]] void fail(const std::string& what) {
+    throw std::system_error(errno, std::generic_category(), what);
+}
 
 tl::unexpected<SmallFileError> failed(int error) {
     return unexpected(SmallFileError{error, std::generic_category().message(error)});
@@ -64,6 +71,26 @@ Expected<std::string, SmallFileError> read_small_file(const std::string& path, s
     if (info.st_size > 0 && static_cast<std::size_t>(info.st_size) > limit)
         return too_large(limit);
     return read_all(fd.get(), limit);
+}
+
+void replace_small_file(const std::string& path, const std::string& text) {
+    const std::string folder = fs::path(path).parent_path();
+    fs::create_directories(folder);
+    const std::string fresh = path + ".new";
+    {
+        const UniqueFd fd(adopt_fd,
+                          ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+        if (!fd)
+            fail("cannot make " + fresh);
+        if (::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
+            ::fsync(fd.get()) != 0)
+            fail("cannot write " + fresh);
+    }
+    if (::rename(fresh.c_str(), path.c_str()) != 0)
+        fail("cannot replace " + path);
+    const UniqueFd directory(adopt_fd, ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!directory || ::fsync(directory.get()) != 0)
+        fail("cannot write " + folder);
 }
 
 } // namespace pvscsi

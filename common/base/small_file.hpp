@@ -24,4 +24,8 @@ struct SmallFileError {
 [[nodiscard]] Expected<std::string, SmallFileError>
 read_small_file(const std::string& path, std::size_t limit = max_small_file);
 
+/// Makes the file hold `text`, readable for its owner alone: as a whole or not at all, whenever the
+/// machine stops. Makes its folder if that is missing. Throws std::system_error.
+void replace_small_file(const std::string& path, const std::string& text);
+
 } // namespace pvscsi

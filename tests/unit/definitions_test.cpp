@@ -6,6 +6,7 @@
 #include <catch2/catch.hpp>
 
 #include <fcntl.h>
+#include <filesystem>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,7 +20,7 @@ const std::string uuid_b = "11111111-2222-3333-4444-555555555555";
 
 struct Bed {
     test::Folder folder;
-    Definitions definitions{{folder.path("*.cfg"), folder.path("more/*")}};
+    Definitions definitions{{folder.path("*.cfg"), folder.path("more/*")}, folder.path("changes")};
     std::vector<std::string> said;
 
     std::string domain(const std::string& file, const std::string& name,
@@ -234,4 +235,28 @@ TEST_CASE("a hundred domains are all known, each with what its file says") {
         CHECK(found->vhosts.at(0)[0].pdev.size == static_cast<std::uint64_t>(i + 1) << 20);
         CHECK(found->vhosts.at(7)[0].vdev.lun == i);
     }
+}
+
+TEST_CASE("what was changed with --persist counts at once, and a mistake in it stops the file") {
+    Bed bed;
+    std::filesystem::create_directory(bed.folder.path("changes"));
+    bed.domain("a.cfg", "a");
+    bed.domain("bare.cfg", "bare", "", "");
+    bed.refresh();
+    CHECK(bed.find("bare") == "-");
+    bed.folder.file("changes/a.changes", "+ ram:2M,3:0:0:0\n");
+    bed.folder.file("changes/bare.changes", "+ ram:2M,0:0:0:0\n");
+    bed.refresh();
+    CHECK(bed.find("bare") == "bare.cfg");
+    REQUIRE(bed.find("a") == "a.cfg");
+    CHECK(bed.definitions.find("a", "", [](const std::string&) {})->vhosts.size() == 2);
+    CHECK(bed.said.empty());
+    bed.folder.file("changes/a.changes", "nonsense\n");
+    bed.refresh();
+    CHECK(bed.find("a") == "-");
+    REQUIRE(bed.said.size() == 1);
+    CHECK_THAT(bed.said[0], Catch::Contains("a.changes:1: 'nonsense'"));
+    std::filesystem::remove(bed.folder.path("changes/a.changes"));
+    bed.refresh();
+    CHECK(bed.find("a") == "a.cfg");
 }

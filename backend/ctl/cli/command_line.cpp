@@ -1,6 +1,7 @@
 #include "backend/ctl/cli/command_line.hpp"
 
 #include "common/config/control_path.hpp"
+#include "common/config/defined_domains.hpp"
 
 #include <cmath>
 #include <cstdio>
@@ -69,6 +70,7 @@ Context& Session::context() {
     }
     const std::chrono::duration<double> patience{no_wait ? 0.0 : timeout};
     open_->context.patience = std::chrono::ceil<std::chrono::milliseconds>(patience);
+    open_->context.definitions = config::defined_domains_dir(chosen.host_dir);
     open_->context.warn = [this](const std::string& text) { warn(text); };
     return open_->context;
 }

@@ -10,7 +10,19 @@ struct Given {
     std::string domain;
     std::string what; ///< file, entry or VDEV
     bool force = false;
+    bool persist = false;
 };
+
+Keep keep_of(const Given& given) {
+    return given.persist ? Keep::always : Keep::now;
+}
+
+void add_persist(CLI::App& command, Given& given) {
+    command.add_flag(
+        "--persist", given.persist,
+        "for the domain's later lives as well: it is kept beside its file, which stays "
+        "as it is");
+}
 
 void add_domain(CLI::App& command, Given& given) {
     command.add_option("DOMAIN", given.domain, "name or number of the domain")->required();
@@ -41,24 +53,27 @@ void add_attach(CommandLine& line) {
     const auto given = std::make_shared<Given>();
     CLI::App& command =
         line.add("attach", "Add a LUN to a domain, running or not", [given](Session& session) {
-            return attach(session.context(), given->domain, given->what);
+            return attach(session.context(), given->domain, given->what, keep_of(*given));
         });
     add_domain(command, *given);
     command.add_option("ENTRY", given->what, "PDEV,VDEV[,OPTION...]")->required();
     line.add_timeout(command, "how long to wait for the guest to take it up");
+    add_persist(command, *given);
     line.add_no_wait(command, "write the nodes and return; a failure is seen in the list only");
     command.footer(config::entry_help());
 }
 
 void add_detach(CommandLine& line) {
     const auto given = std::make_shared<Given>();
-    CLI::App& command = line.add(
-        "detach", "Take a LUN away from a domain; its vhost stays", [given](Session& session) {
-            return detach(session.context(), given->domain, given->what, given->force);
-        });
+    CLI::App& command = line.add("detach", "Take a LUN away from a domain; its vhost stays",
+                                 [given](Session& session) {
+                                     return detach(session.context(), given->domain, given->what,
+                                                   given->force, keep_of(*given));
+                                 });
     add_domain(command, *given);
     command.add_option("VDEV", given->what, "h:c:t:l")->required();
     line.add_timeout(command, "how long to wait for the guest to let go of it");
+    add_persist(command, *given);
     command.add_flag("--force", given->force,
                      "then take it away even if the guest does not let go: it gets no connection");
 }

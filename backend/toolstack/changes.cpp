@@ -1,0 +1,100 @@
+#include "backend/toolstack/changes.hpp"
+
+#include "backend/toolstack/text.hpp"
+#include "common/base/small_file.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <sstream>
+#include <system_error>
+#include <unistd.h>
+
+namespace pvscsi::toolstack {
+
+namespace {
+
+bool is_at(const std::string& entry, const xenbus::VirtualAddress& vdev) {
+    const auto luns = parse_vscsi({entry}).luns;
+    return !luns.empty() && luns.front().vdev == vdev;
+}
+
+} // namespace
+
+std::string changes_file(const std::string& directory, const std::string& domain) {
+    return directory.empty() || domain.empty() ? "" : directory + "/" + domain + ".changes";
+}
+
+Expected<Changes, std::string> read_changes(const std::string& file) {
+    Changes changes;
+    if (file.empty())
+        return changes;
+    const auto text = read_small_file(file);
+    if (!text && text.error().code == ENOENT)
+        return changes;
+    if (!text)
+        return unexpected(file + ": " + text.error().reason);
+    std::istringstream lines(*text);
+    unsigned number = 0;
+    for (std::string line; std::getline(lines, line);) {
+        ++number;
+        const std::string rest = line.size() > 2 ? line.substr(2) : "";
+        const auto vdev = parse_vdev(rest);
+        if (line.starts_with("+ ") && parse_vscsi({rest}).mistakes.empty())
+            changes.added.push_back(rest);
+        else if (line.starts_with("- ") && vdev)
+            changes.removed.insert(*vdev);
+        else if (!line.empty() && !line.starts_with('#'))
+            return unexpected(file + ":" + std::to_string(number) + ": '" + printable(line) +
+                              "'; expected '+ ENTRY' or '- h:c:t:l'");
+    }
+    return changes;
+}
+
+void write_changes(const std::string& file, const Changes& changes) {
+    if (changes.empty()) {
+        if (::unlink(file.c_str()) != 0 && errno != ENOENT)
+            throw std::system_error(errno, std::generic_category(), "cannot remove " + file);
+        return;
+    }
+    std::string text = "# Of pvscsictl attach and detach with --persist.\n";
+    for (const auto& vdev : changes.removed)
+        text += "- " + to_string(vdev) + "\n";
+    for (const std::string& entry : changes.added)
+        text += "+ " + entry + "\n";
+    replace_small_file(file, text);
+}
+
+void keep_attached(Changes& changes, const std::string& entry, const xenbus::VirtualAddress& vdev) {
+    keep_detached(changes, vdev); // of what the file may have there
+    changes.added.push_back(entry);
+}
+
+void keep_detached(Changes& changes, const xenbus::VirtualAddress& vdev) {
+    std::erase_if(changes.added, [&](const std::string& entry) { return is_at(entry, vdev); });
+    changes.removed.insert(vdev);
+}
+
+DomainEntries entries_of(const XlFile& file, const std::string& directory) {
+    DomainEntries entries;
+    const std::string path = changes_file(directory, file.name);
+    auto changes = read_changes(path);
+    if (!changes) {
+        entries.mistakes.push_back(changes.error());
+        changes = Changes{};
+    }
+    entries.changed = !changes->empty();
+    entries.list = parse_vscsi(file.vscsi, *changes);
+    for (const Lun& lun : entries.list.left_out)
+        entries.notes.push_back(file.path + ": vscsi: entry " + std::to_string(lun.entry) + ": " +
+                                to_string(lun.vdev) + " is left out, for it was detached with " +
+                                "--persist (" + path + ")");
+    const auto& mistakes = entries.list.mistakes;
+    if (std::any_of(mistakes.begin(), mistakes.end(),
+                    [&](const Remark& mistake) { return mistake.entry > file.vscsi.size(); }))
+        entries.mistakes.push_back(path + ": has the entries from " +
+                                   std::to_string(file.vscsi.size() + 1) +
+                                   " on, of attach --persist");
+    return entries;
+}
+
+} // namespace pvscsi::toolstack

@@ -1,0 +1,122 @@
+// What --persist keeps, and what it makes of a domain's entries.
+#include "backend/toolstack/changes.hpp"
+#include "tests/support/no_files.hpp"
+#include "tests/support/temp_folder.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <system_error>
+
+using namespace pvscsi;
+using namespace pvscsi::toolstack;
+using xenbus::VirtualAddress;
+
+namespace {
+
+std::vector<std::string> pdevs(const ParsedList& list) {
+    std::vector<std::string> texts;
+    for (const Lun& lun : list.luns)
+        texts.push_back(lun.pdev_text);
+    return texts;
+}
+using Texts = std::vector<std::string>;
+
+XlFile xl(std::vector<std::string> vscsi) {
+    XlFile file;
+    file.path = "demo.cfg";
+    file.name = "demo";
+    file.vscsi = std::move(vscsi);
+    return file;
+}
+
+} // namespace
+
+TEST_CASE("changes are read as they were written") {
+    const test::Folder folder;
+    const std::string file = changes_file(folder.path("new"), "demo");
+    CHECK(read_changes(file)->empty());
+    Changes changes;
+    keep_attached(changes, "ram:1M,0:0:1:0,ro", {0, 0, 1, 0});
+    keep_detached(changes, {0, 0, 2, 0});
+    write_changes(file, changes);
+    const auto again = read_changes(file);
+    REQUIRE(again);
+    CHECK(again->added == changes.added);
+    CHECK(again->removed == changes.removed);
+    write_changes(file, {});
+    CHECK_FALSE(std::filesystem::exists(file));
+    write_changes(file, {});
+}
+
+TEST_CASE("what is attached and detached again leaves the file's entries as they are not") {
+    Changes changes;
+    keep_attached(changes, "ram:1M,0:0:1:0", {0, 0, 1, 0});
+    keep_attached(changes, "ram:2M,0:0:1:0", {0, 0, 1, 0}); // detached in between, not for good
+    CHECK(changes.added == Texts{"ram:2M,0:0:1:0"});
+    keep_detached(changes, {0, 0, 1, 0});
+    CHECK(changes.added.empty());
+    CHECK(changes.removed.contains(VirtualAddress{0, 0, 1, 0}));
+}
+
+TEST_CASE("a domain's entries are its file's, changed") {
+    const test::Folder folder;
+    Changes changes;
+    keep_detached(changes, {0, 0, 0, 0});
+    keep_attached(changes, "ram:3M,0:0:0:0", {0, 0, 0, 0});
+    keep_attached(changes, "ram:4M,0:0:5:0", {0, 0, 5, 0});
+    write_changes(changes_file(folder.path(""), "demo"), changes);
+    const auto entries = entries_of(xl({"ram:1M,0:0:0:0", "ram:2M,0:0:1:0"}), folder.path(""));
+    CHECK(entries.changed);
+    CHECK(entries.mistakes.empty());
+    CHECK(entries.list.mistakes.empty());
+    CHECK(pdevs(entries.list) == Texts{"ram:2M", "ram:3M", "ram:4M"});
+    REQUIRE(entries.notes.size() == 1);
+    CHECK_THAT(entries.notes[0], Catch::Contains("entry 1: 0:0:0:0 is left out"));
+
+    const auto others = entries_of(xl({"ram:1M,0:0:0:0"}), "");
+    CHECK_FALSE(others.changed);
+    CHECK(pdevs(others.list) == Texts{"ram:1M"});
+}
+
+TEST_CASE("changes that do not fit the file any more are a mistake that names both") {
+    const test::Folder folder;
+    Changes changes;
+    changes.added = {"file:/a,0:0:1:0"};
+    write_changes(changes_file(folder.path(""), "demo"), changes);
+    const auto entries = entries_of(xl({"file:/a,0:0:0:0"}), folder.path(""));
+    REQUIRE(entries.list.mistakes.size() == 1);
+    CHECK(entries.list.mistakes[0].entry == 2);
+    REQUIRE(entries.mistakes.size() == 1);
+    CHECK_THAT(entries.mistakes[0], Catch::Contains("demo.changes: has the entries from 2 on"));
+}
+
+TEST_CASE("a damaged file of changes is refused with its line") {
+    const test::Folder folder;
+    const auto [text, said] = GENERATE(
+        table<std::string, std::string>({{"# fine\n- 0:0:0\n", ":2: '- 0:0:0'; expected"},
+                                         {"+ ram:1M\n", ":1: '+ ram:1M'; expected"},
+                                         {"\n+\n", ":2: '+'; expected"},
+                                         {"ram:1M,0:0:0:0\n", ":1: 'ram:1M,0:0:0:0'; expected"},
+                                         {"- 0:0:0:0\n\x01", ":2: '\\x01'; expected"}}));
+    const std::string file = folder.file("demo.changes", text);
+    const auto changes = read_changes(file);
+    REQUIRE_FALSE(changes);
+    CHECK_THAT(changes.error(), Catch::StartsWith(file + said));
+    CHECK(entries_of(xl({}), std::filesystem::path(file).parent_path()).mistakes ==
+          Texts{changes.error()});
+}
+
+TEST_CASE("a disk that is full leaves the changes that were") {
+    const test::Folder folder;
+    const std::string file = folder.file("demo.changes", "- 0:0:0:0\n");
+    Changes changes;
+    keep_attached(changes, "ram:1M,0:0:1:0", {0, 0, 1, 0});
+    {
+        const test::NoFiles none;
+        CHECK_THROWS_AS(write_changes(file, changes), std::system_error);
+    }
+    CHECK(read_changes(file)->removed.contains(VirtualAddress{0, 0, 0, 0}));
+}
