@@ -1,4 +1,5 @@
 // The LUNs of a vhost: from their nodes to targets on the worker and back.
+#include "backend/devices/users.hpp"
 #include "backend/lun_identity.hpp"
 #include "backend/targets/sg/open.hpp"
 #include "backend/targets/sg/resolve.hpp"
@@ -10,6 +11,7 @@
 #include <boost/asio/post.hpp>
 
 #include <filesystem>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 namespace pvscsi::backend {
@@ -48,6 +50,17 @@ void require_allowed(const config::Settings& settings, const std::string& text) 
                                              error ? plain : real, device ? "devices" : "folders"));
 }
 
+/// Throws std::runtime_error if this host has mounted the device or built something on it: two that
+/// write to one disk destroy it. A device that is opened as a block device the kernel refuses.
+void require_unused(const std::string& text) {
+    const auto pdev = config::parse_pdev(text);
+    const auto path = pdev ? path_of(*pdev) : unexpected(config::Refusal{});
+    const auto node = path && !path->empty() ? find_sg_node(*path) : std::nullopt;
+    const auto users = node ? devices::users_of_node(*node) : std::vector<std::string>();
+    if (!users.empty())
+        throw std::runtime_error(fmt::format("this host uses it: {}", fmt::join(users, ", ")));
+}
+
 } // namespace
 
 bool Vhost::open_lun(const LunNode& node) {
@@ -72,6 +85,8 @@ std::shared_ptr<Target> Vhost::open_target(const std::string& node_name) {
     config.serial = stable_serial(vm.value_or(xenbus::domain_path(guest_)), v);
     require_allowed(*around_.settings, config.pdev);
     require_same_unit(config.pdev, v);
+    if (!taking_over()) // a guest that has it keeps it
+        require_unused(config.pdev);
     std::shared_ptr<Target> target = make_target(config);
     try {
         target->remember_in(memory_path(node_name), taking_over());
