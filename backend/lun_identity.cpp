@@ -2,12 +2,12 @@
 
 #include "backend/targets/sg/open.hpp"
 #include "backend/targets/sg/resolve.hpp"
+#include "common/base/sysfs.hpp"
 #include "common/config/pdev.hpp"
 
 #include <fcntl.h>
 #include <filesystem>
 #include <fmt/format.h>
-#include <fstream>
 #include <sys/stat.h>
 
 namespace pvscsi::backend {
@@ -23,15 +23,7 @@ std::string identity_of_sg(const std::string& node) {
         "/sys/class/scsi_generic/" + fs::path(node).filename().string() + "/device", error);
     if (error)
         return {};
-    std::string name;
-    std::getline(std::ifstream(device / "wwid") >> std::ws, name);
-    return fmt::format("sg {} {}", device.string(), name);
-}
-
-std::string first_line(const fs::path& file) {
-    std::string line;
-    std::getline(std::ifstream(file), line);
-    return line;
+    return fmt::format("sg {} {}", device.string(), sysfs::first_line(device / "wwid"));
 }
 
 /// Numbers are given anew when a device goes: what sysfs knows of it beside them. A partition's
@@ -43,7 +35,7 @@ std::string identity_of_block(const struct ::statx& info) {
     std::string text = fmt::format("block {}:{}", info.stx_rdev_major, info.stx_rdev_minor);
     for (const char* const name :
          {"diskseq", "../diskseq", "dm/uuid", "wwid", "device/wwid", "loop/backing_file", "start"})
-        text += " " + first_line(device / name);
+        text += " " + sysfs::first_line(device / name);
     return text;
 }
 

@@ -2,7 +2,7 @@
 // systemd's udev database (/run/udev/data/bMAJOR:MINOR).
 #include "backend/devices/catalogue.hpp"
 
-#include "backend/devices/sysfs.hpp"
+#include "common/base/sysfs.hpp"
 
 #include <array>
 #include <cstdlib>
@@ -12,6 +12,9 @@
 namespace pvscsi::devices {
 
 namespace fs = std::filesystem;
+using sysfs::first_line;
+using sysfs::names_in;
+using sysfs::only_name_in;
 
 namespace {
 

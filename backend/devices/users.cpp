@@ -2,7 +2,7 @@
 // Documentation/filesystems/proc.rst (swaps).
 #include "backend/devices/users.hpp"
 
-#include "backend/devices/sysfs.hpp"
+#include "common/base/sysfs.hpp"
 
 #include <sstream>
 #include <sys/stat.h>
@@ -11,6 +11,9 @@
 namespace pvscsi::devices {
 
 namespace fs = std::filesystem;
+using sysfs::first_line;
+using sysfs::names_in;
+using sysfs::only_name_in;
 
 namespace {
 

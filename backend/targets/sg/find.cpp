@@ -3,6 +3,8 @@
 // scsi_generic/ holds the one sg node.
 #include "backend/targets/sg/open.hpp"
 
+#include "common/base/sysfs.hpp"
+
 #include <fmt/format.h>
 
 #include <sys/stat.h>
@@ -16,17 +18,9 @@ namespace {
 
 constexpr unsigned sg_major = 21; // SCSI_GENERIC_MAJOR of linux/major.h
 
-std::optional<std::string> only_entry(const fs::path& folder) {
-    std::error_code error;
-    const fs::directory_iterator first(folder, error);
-    if (error || first == fs::directory_iterator())
-        return {};
-    return first->path().filename().string();
-}
-
 } // namespace
 
-std::optional<std::string> find_sg_node(const fs::path& path, const fs::path& sysfs) {
+std::optional<std::string> find_sg_node(const fs::path& path, const fs::path& sysfs_root) {
     struct ::stat status {};
     if (::stat(path.c_str(), &status) != 0)
         return {};
@@ -38,11 +32,11 @@ std::optional<std::string> find_sg_node(const fs::path& path, const fs::path& sy
         const auto real = fs::canonical(path, error);
         return error ? std::optional<std::string>() : real.string();
     }
-    const auto name =
-        only_entry(sysfs / "dev" / (block ? "block" : "char") /
-                   fmt::format("{}:{}", major(status.st_rdev), minor(status.st_rdev)) / "device" /
-                   "scsi_generic");
-    return name ? std::optional("/dev/" + *name) : std::nullopt;
+    const std::string name =
+        sysfs::only_name_in(sysfs_root / "dev" / (block ? "block" : "char") /
+                            fmt::format("{}:{}", major(status.st_rdev), minor(status.st_rdev)) /
+                            "device" / "scsi_generic");
+    return name.empty() ? std::nullopt : std::optional("/dev/" + name);
 }
 
 } // namespace pvscsi::backend

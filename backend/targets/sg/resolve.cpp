@@ -3,8 +3,8 @@
 // the logical unit, the best designator there is).
 #include "backend/targets/sg/resolve.hpp"
 
-#include <algorithm>
-#include <fstream>
+#include "common/base/sysfs.hpp"
+
 #include <vector>
 
 namespace pvscsi::backend {
@@ -16,21 +16,10 @@ using config::Refusal;
 
 namespace {
 
-std::string first_line(const fs::path& file) {
-    std::string line;
-    std::getline(std::ifstream(file) >> std::ws, line);
-    while (!line.empty() && line.back() == ' ')
-        line.pop_back();
-    return line;
-}
-
 /// Empty if the unit has none: the sg driver is not there.
 std::string sg_node_of(const fs::path& device) {
-    std::error_code error;
-    const fs::directory_iterator first(device / "scsi_generic", error);
-    if (error || first == fs::directory_iterator())
-        return {};
-    return "/dev/" + first->path().filename().string();
+    const std::string name = sysfs::only_name_in(device / "scsi_generic");
+    return name.empty() ? name : "/dev/" + name;
 }
 
 Refusal no_sg_node() {
@@ -55,7 +44,7 @@ Expected<std::string, Refusal> by_name(const Pdev& pdev, const fs::path& devices
     for (fs::directory_iterator at(devices, error), end; !error && at != end; at.increment(error)) {
         const std::string address = at->path().filename().string();
         if (address.ends_with(":" + std::to_string(pdev.address.lun)) &&
-            first_line(at->path() / "wwid") == pdev.name)
+            sysfs::first_line(at->path() / "wwid") == pdev.name)
             nodes.push_back(sg_node_of(at->path()));
     }
     std::sort(nodes.begin(), nodes.end());
@@ -89,9 +78,9 @@ Expected<std::string, Refusal> path_of(const Pdev& pdev, const fs::path& sysfs) 
     return pdev.path;
 }
 
-std::string unit_name(const std::string& node, const fs::path& sysfs) {
-    return first_line(sysfs / "class" / "scsi_generic" / fs::path(node).filename() / "device" /
-                      "wwid");
+std::string unit_name(const std::string& node, const fs::path& sysfs_root) {
+    return sysfs::first_line(sysfs_root / "class" / "scsi_generic" / fs::path(node).filename() /
+                             "device" / "wwid");
 }
 
 } // namespace pvscsi::backend

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace pvscsi::devices {
+namespace pvscsi::sysfs {
 
 /// The first line of a file, without blanks around it; empty if there is none.
 [[nodiscard]] inline std::string first_line(const std::filesystem::path& file) {
@@ -35,4 +35,4 @@ namespace pvscsi::devices {
     return names.empty() ? std::string() : names.front();
 }
 
-} // namespace pvscsi::devices
+} // namespace pvscsi::sysfs
