@@ -5,6 +5,7 @@
 
 scsi_debug dev_size_mb=16 num_tgts=5 statistics=1
 daemon_start
+in_use_begin
 entries=()
 for lun in 0 1 2 3 4; do entries+=("${debug_nodes[$lun]},0:0:0:$lun"); done
 # With one processor Linux 6.1 stops for good when a command is answered while its error handler
@@ -53,7 +54,7 @@ done
 guest_must g1 'echo 600 >/sys/class/scsi_device/0:0:0:0/device/timeout'
 knob opts 4
 knob every_nth -1
-guest_begin g1 'fio --name=hung --filename=$(disk 0:0:0:0) --direct=1 --ioengine=libaio --rw=randread --bs=4k --iodepth=4 --thread --number_ios=4 --minimal'
+guest_begin g1 'fio --name=hung --filename=$(disk 0:0:0:0) --direct=1 --ioengine=libaio --rw=randread --bs=4k --iodepth=4 --thread --number_ios=4 --minimal >/tmp/hung 2>&1 || { cat /tmp/hung; exit 1; }'
 job=$guest_job
 wait_until $limit busy_all_is 4 || fail "$(busy_all) commands at the device, not 4"
 knob every_nth 0
@@ -62,6 +63,7 @@ began=$SECONDS
 guest_must g1 'sg_reset --device --no-esc $(generic 0:0:0:0)'
 guest_end g1 "$job" || fail "hung commands did not end well after a RESET"
 echo "RESET: all ended after $((SECONDS - began)) s"
-guest_must g1 'dmesg | grep -E "Disabling|illegal rqid|grant still in use|offline" && exit 1; dmesg | tail -n 5'
+guest_must g1 'dmesg | grep -E "Disabling device|illegal rqid|grant still in use|offline" && exit 1; dmesg | tail -n 5'
 guest_destroy g1
+expect_no_leftovers
 daemon_stop

@@ -15,6 +15,10 @@ guest_extra="pvscsi.library pvscsi.noscsi"
 lio_guest_start g1 0 1
 guest_must g1 'mkdir -p /run/pvscsi; echo 4096 >/sys/module/xen_gntalloc/parameters/limit; pvscsi-run g1 --list' | tee /tmp/nodes
 [ "$(grep -c . /tmp/nodes)" = 2 ] || fail "not two nodes"
+# LIO has unit attentions, for the first command and after most of what follows.
+ready() { guest_must g1 "wait_for $((20 * BED_FACTOR)) pvscsi-run g1 -- sg_turs /dev/pvscsi/0:0:0:$1"; }
+ready 0
+ready 1
 guest_must g1 'pvscsi-run g1 -- sg_inq /dev/pvscsi/0:0:0:0 && pvscsi-run g1 -- sg_readcap /dev/pvscsi/0:0:0:1'
 guest_must g1 'dd if=/dev/urandom of=/tmp/data bs=64k count=64 status=none
     pvscsi-run g1 -- sg_dd if=/tmp/data of=/dev/pvscsi/0:0:0:0 bs=512 bpt=128 &&
@@ -26,27 +30,34 @@ cmp /tmp/guest.sum <(head -c 4194304 "$scratch/disk.img" | sha256sum) || fail "t
 for size in 4k 64k 508k; do
     guest_must g1 "pvscsi-bench g1 0:0:0:1 --rw randwrite --bs $size --iodepth 8 --runtime 2 --verify"
 done
-guest_must g1 'pvscsi-run g1 -- sg_reset --device /dev/pvscsi/0:0:0:0 && pvscsi-run g1 -- sg_turs /dev/pvscsi/0:0:0:0'
+guest_must g1 'pvscsi-run g1 -- sg_reset --device /dev/pvscsi/0:0:0:0'
+ready 0
 
 # Hot add, and a command on it that is aborted: the disk takes 4 s for each, the command may take 1.
-guest_begin g1 'pvscsi-run g1 -- bash -c "echo up; until [ -e /tmp/stop ]; do sleep 0.2; done; sg_turs /dev/pvscsi/0:0:0:0"'
+# The session must be the first, as the first one stays until those that joined it have ended.
+guest_begin g1 'pvscsi-run g1 -- bash -c "touch /tmp/up; until [ -e /tmp/stop ]; do sleep 0.2; done; sg_turs /dev/pvscsi/0:0:0:0"'
 session=$guest_job
-guest_must g1 'wait_for 20 pvscsi-run g1 -- sg_turs /dev/pvscsi/0:0:0:0'
+guest_must g1 "wait_for $((60 * BED_FACTOR)) test -e /tmp/up"
+ready 0
 lio_attach g1 2
-guest_must g1 'wait_for 20 pvscsi-run g1 -- sg_readcap /dev/pvscsi/0:0:0:2'
+ready 2
+guest_must g1 'pvscsi-run g1 -- sg_readcap /dev/pvscsi/0:0:0:2'
 knob delay 1000
 guest_run g1 'time pvscsi-run g1 -- sg_raw -t 1 -r 512 /dev/pvscsi/0:0:0:2 28 00 00 00 00 00 00 00 01 00' && fail "a command that takes too long ended well"
 knob delay 0
+ready 2
 guest_must g1 'pvscsi-run g1 -- sg_raw -r 512 /dev/pvscsi/0:0:0:2 28 00 00 00 00 00 00 00 01 00 >/dev/null'
 lio_detach g1 2
-guest_must g1 'pvscsi-run g1 --list | grep 0:0:0:2 && exit 1; pvscsi-run g1 -- sg_turs /dev/pvscsi/0:0:0:0'
+guest_must g1 'pvscsi-run g1 --list | grep 0:0:0:2 && exit 1; true'
+ready 0
 
 # The backend's driver goes, as for a module that is replaced, and comes back.
 drivers=/sys/bus/xen-backend/drivers/xen-pvscsi
 must eval "echo vscsi-$(guest_id g1)-0 >$drivers/unbind"
 sleep 1
 must eval "echo vscsi-$(guest_id g1)-0 >$drivers/bind"
-guest_must g1 'wait_for 30 pvscsi-run g1 -- sg_turs /dev/pvscsi/0:0:0:0'
+ready 0
+ready 1
 guest_must g1 'touch /tmp/stop'
 guest_end g1 "$session" || fail "the session did not survive"
 guest_must g1 'pvscsi-bench g1 0:0:0:1 --rw randwrite --bs 4k --iodepth 8 --runtime 2 --verify'

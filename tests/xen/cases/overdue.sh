@@ -7,6 +7,7 @@
 # cannot do with one processor: README.md, What was learned.
 scsi_debug dev_size_mb=16
 daemon_start
+in_use_begin
 guest_start g1 "${debug_nodes[0]},0:0:0:0,timeout=$((10 * BED_FACTOR))" "ram:4M,0:0:0:1"
 expect_lun g1 0:0:0:1 connected
 guest_must g1 '[ "$(cat /sys/devices/system/cpu/possible)" = 0 ] && wait_lun 0:0:0:0 && wait_lun 0:0:0:1
@@ -23,7 +24,8 @@ is_busy "${debug_nodes[0]}" || fail "the command did not hang"
 knob every_nth 0
 knob opts 0
 guest_end g1 "$job" || fail "the command did not end well"
-guest_must g1 'dmesg | grep -iE "error handler|resetting|offline|Disabling" && exit 1
+guest_must g1 'dmesg | grep -iE "error handler|resetting|offline|Disabling device" && exit 1
     verify_fio $(disk 0:0:0:0) --rw=randwrite --bs=4k --iodepth=8 --size=1m'
 guest_destroy g1
+expect_no_leftovers
 daemon_stop
