@@ -2,11 +2,13 @@
 """Checks a xenstore against the schemas in this folder.
 
     check_schemas.py STAGE [--domain N] [--luns H:C:T:L,...] [--input FILE]
+    check_schemas.py live [--domain N]
     check_schemas.py --schemas-only
 
 Reads the store with `xenstore-ls -fp` (XENSTORED_PATH names the embedded host's socket), or what
 that printed from FILE ("-": standard input). Every vhost of every domain, or of domain N, must be
-as it should be at STAGE (stages.json), and nothing else may be there. --luns: exactly these LUNs
+as it should be at STAGE (stages.json), and nothing else may be there; "live": at the stage that
+it comes nearest to, each vhost for itself. --luns: exactly these LUNs
 are configured. Exit status: 0 all is well, 1 something is not (one line each), 2 wrong usage.
 """
 import argparse
@@ -18,6 +20,7 @@ import sys
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 FILES = ("backend.json", "frontend.json", "domain.json")
+LIVE = "live"
 LINE = re.compile(r'^(/.*?) = "(.*)"\s+\(([nrwb]\d+(?:,[nrwb]\d+)*)\)$')
 VHOST = re.compile(r"/local/domain/(\d+)/backend/vscsi/(\d+)/(\d+)(?:/|$)")
 FRONT = re.compile(r"/local/domain/(\d+)/device/vscsi/(\d+)(?:/|$)")
@@ -166,10 +169,22 @@ def left_over(store, domain):
     return [f"{path}: left over" for path in store if of_domain(path)]
 
 
+def check_live(store, domain):
+    """The same of vhosts at any stage: what is wrong with each at the one it comes nearest to."""
+    stages = [stage for stage in load_stages() if stage != "destroyed"]
+    vhosts = sorted(find_vhosts(store, domain))
+    mistakes = [] if vhosts else ["there is no vhost"]
+    for vhost in vhosts:
+        mistakes += min((Vhost(store, vhost, stage).check() for stage in stages), key=len)
+    return mistakes
+
+
 def check(store, stage, domain=None, luns=None):
     """All that is wrong with the store at this stage."""
     if stage == "destroyed":
         return left_over(store, domain)
+    if stage == LIVE:
+        return check_live(store, domain)
     vhosts = [Vhost(store, vhost, stage) for vhost in sorted(find_vhosts(store, domain))]
     mistakes = [] if vhosts else ["there is no vhost"]
     for vhost in vhosts:
@@ -194,7 +209,7 @@ def read_store(source):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("stage", nargs="?", choices=sorted(load_stages()))
+    parser.add_argument("stage", nargs="?", choices=[*sorted(load_stages()), LIVE])
     parser.add_argument("--domain", help="only this domain's vhosts, by number")
     parser.add_argument("--luns", help="the LUNs that should be there, separated by commas")
     parser.add_argument("--input", help="what xenstore-ls -fp has printed")

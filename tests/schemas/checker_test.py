@@ -56,6 +56,13 @@ class Checker(unittest.TestCase):
     def test_a_right_store_passes(self):
         self.assertEqual(mistakes(CONNECTED, luns=["0:0:0:0"]), [])
 
+    def test_live_takes_the_stage_that_fits(self):
+        self.assertEqual(mistakes(CONNECTED, "live"), [])
+        wrong = CONNECTED.replace('/online = "1"', '/online = "x"')
+        self.assertEqual(len(mistakes(wrong, "live")), 1)
+        self.assertEqual(mistakes("", "live"), ["there is no vhost"])
+        self.assertEqual(mistakes(CONNECTED, "live", domain="6"), ["there is no vhost"])
+
     def test_every_required_node_is_missed(self):
         optional = ("vscsi = ", "/local/domain/0/backend/vscsi =")
         for line in CONNECTED.splitlines(keepends=True):

@@ -64,6 +64,14 @@ for name in connected added removed numbers; do stage "$name" grep -qx "$name" "
 stage closed becomes closed --luns "$luns"
 stage connected-again pvscsi-run demo -- "$checker" connected --luns "$luns"
 stage closed-again becomes closed --luns "$luns"
+export PVSCSI_SCHEMAS=$PWD/xenstore-schemas
+stage check-store pvscsictl check --store demo
+lun=$(xenstore-ls -f /local/domain/0/backend/vscsi | sed -n 's,/mode = .*,,p' | head -n 1)
+xenstore-write "$lun/mode" x "$lun/other" 1
+found=$(pvscsictl check --store demo; echo "status $?")
+stage check-store-finds [ "$(grep -c "^$lun/\|^status 1" <<<"$found")" = 3 ]
+xenstore-rm "$lun/other"
+xenstore-write "$lun/mode" w
 stage list-schema python3 -c '
 import json, jsonschema, subprocess, sys
 rows = json.loads(subprocess.check_output(["pvscsictl", "list", "--json"]))

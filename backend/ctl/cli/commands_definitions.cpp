@@ -1,10 +1,16 @@
 // Verbs about files: whether they are right, and whose domains get their LUNs by themselves.
 #include "backend/ctl/cli/command_line.hpp"
+#include "backend/ctl/common.hpp"
 #include "common/config/defined_domains.hpp"
 #include "common/config/entry_help.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <system_error>
+#include <unistd.h>
 
 namespace pvscsi::ctl {
 
@@ -24,14 +30,31 @@ std::string definitions_of(const Session& session) {
     return config::defined_domains_dir(session.choice().host_dir);
 }
 
+/// The checker of xenstore-schemas/ takes this program's place: what it says is what there is to
+/// say.
+[[noreturn]] void check_store(Session& session, const std::string& domain) {
+    const std::string number = std::to_string(find_domain(session.context(), domain).id.value());
+    const hv::HypervisorChoice choice = session.choice();
+    if (!choice.host_dir.empty())
+        ::setenv("XENSTORED_PATH", (choice.host_dir + "/xenstored").c_str(), 1);
+    const char* const folder = std::getenv("PVSCSI_SCHEMAS");
+    const std::string checker =
+        std::string(folder != nullptr ? folder : PVSCSI_SCHEMAS) + "/check_schemas.py";
+    ::execl(checker.c_str(), checker.c_str(), "live", "--domain", number.c_str(), nullptr);
+    throw std::system_error(errno, std::generic_category(), "cannot run " + checker);
+}
+
 void add_check(CommandLine& line) {
     struct Given {
         std::string what;
         bool syntax = false;
+        bool store = false;
     };
     const auto given = std::make_shared<Given>();
     CLI::App& command = line.add(
         "check", "Look at an xl file or an entry, change nothing", [given](Session& session) {
+            if (given->store)
+                check_store(session, given->what);
             return tell(given->syntax ? check_syntax(given->what)
                                       : check(session.context(), given->what),
                         session);
@@ -39,8 +62,12 @@ void add_check(CommandLine& line) {
     command
         .add_option("FILE|ENTRY", given->what, "xl configuration file, or PDEV,VDEV[,OPTION...]")
         ->required();
-    command.add_flag("--syntax", given->syntax,
-                     "the text alone: needs neither a host nor the devices");
+    CLI::Option* const syntax = command.add_flag(
+        "--syntax", given->syntax, "the text alone: needs neither a host nor the devices");
+    command
+        .add_flag("--store", given->store,
+                  "instead of a file a domain: whether its nodes are as they should be")
+        ->excludes(syntax);
     command.footer("A line for each problem on standard output: file, entry, text, reason and "
                    "what was expected.\nExit status: 0 there is none, 1 there is, 2 and 6 as "
                    "always.\n" +
