@@ -144,7 +144,8 @@ gives_up() {
     echo '[daemon' >>/etc/pvscsi/pvscsid.toml
     systemctl stop pvscsid
     ! systemctl start pvscsid || fail "started with wrong settings" || return
-    [ "$(systemctl show -P NRestarts pvscsid)" = 0 ] && [ "$(systemctl show -P ExecMainStatus pvscsid)" = 2 ] || return
+    [ "$(systemctl is-active pvscsid)" = failed ] || fail "it is tried again" || return
+    [ "$(systemctl show -P ExecMainStatus pvscsid)" = 2 ] || return
     sed -i '$d' /etc/pvscsi/pvscsid.toml
     systemctl start pvscsid && [ "$(systemctl is-active pvscsid)" = active ]
 }
@@ -174,8 +175,7 @@ is_purged() {
     dpkg --purge $names || return
     rm -rf /etc/systemd/system/pvscsid.service.d
     files >/tmp/after
-    diff /tmp/before /tmp/after | grep '^>' | grep -vE '/etc/(group|gshadow|passwd|shadow)-?$|__pycache__' && fail "this is left"
-    return 0
+    ! diff /tmp/before /tmp/after | grep '^>' | grep -vE '/etc/(group|gshadow|passwd|shadow)-?$|__pycache__' || fail "this is left"
 }
 
 files >/tmp/before
