@@ -89,16 +89,16 @@ std::string default_settings_file(const hv::HypervisorChoice& choice) {
 
 Daemon::Daemon(const DaemonOptions& options)
     : hypervisor_(hv::open_hypervisor(options.hypervisor)), only_one_(be_the_only_one(options)),
-      store_(hypervisor_->open_store()), around_{control_,
-                                                 *hypervisor_,
-                                                 *store_,
-                                                 ring::Limits{options.max_segments, true},
-                                                 state_dir_of(options),
-                                                 record_dir_of(options),
-                                                 &settings_,
-                                                 options.hypervisor.host_dir.empty()
-                                                     ? xen_backend_devices
-                                                     : ""},
+      store_(hypervisor_->open_store()), guest_devices_(record_dir_of(options) + "/devices.d"),
+      around_{control_,
+              *hypervisor_,
+              *store_,
+              ring::Limits{options.max_segments, true},
+              state_dir_of(options),
+              record_dir_of(options),
+              &settings_,
+              options.hypervisor.host_dir.empty() ? xen_backend_devices : "",
+              &guest_devices_},
       supervisor_(control_, workers_), on_xen_(options.hypervisor.host_dir.empty()),
       defined_domains_(config::defined_domains_dir(options.hypervisor.host_dir)),
       settings_file_(options.settings_file),
@@ -157,7 +157,7 @@ void Daemon::watch_domains() {
     files = settings_.domain_files.value_or(files);
     files.push_back(defined_domains_ + "/*.cfg");
     domains_ = std::make_shared<DomainWatch>(control_, *store_, hypervisor_->self(),
-                                             std::move(files), defined_domains_);
+                                             std::move(files), defined_domains_, &guest_devices_);
     domains_->look();
 }
 

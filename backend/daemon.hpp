@@ -3,6 +3,7 @@
 
 #include "backend/control_socket.hpp"
 #include "backend/domain_watch.hpp"
+#include "backend/guest_devices.hpp"
 #include "backend/registry.hpp"
 #include "backend/supervisor.hpp"
 #include "common/base/unique_fd.hpp"
@@ -62,6 +63,7 @@ class Daemon {
     UniqueFd only_one_;                          ///< locked
     std::unique_ptr<hv::Store> store_;
     std::vector<std::unique_ptr<Worker>> workers_;
+    GuestDevices guest_devices_;
     Surroundings around_;
     Supervisor supervisor_;
     const bool on_xen_;

@@ -1,10 +1,12 @@
 #include "backend/domain_watch.hpp"
 
+#include "backend/guest_devices.hpp"
 #include "backend/toolstack/inventory.hpp"
 #include "backend/toolstack/vhost_nodes.hpp"
 #include "common/base/log.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace pvscsi::backend {
 
@@ -30,10 +32,11 @@ void complain(const std::string& line) {
 } // namespace
 
 DomainWatch::DomainWatch(boost::asio::io_context& control, hv::Store& store, DomId self,
-                         std::vector<std::string> files, std::string changes)
+                         std::vector<std::string> files, std::string changes,
+                         GuestDevices* guest_devices)
     : store_(store), self_(self),
       definitions_(std::move(files), std::move(changes), toolstack::own_names(store, self)),
-      timer_(control) {}
+      guest_devices_(guest_devices), timer_(control) {}
 
 void DomainWatch::look() {
     const auto numbers = store_.list("/local/domain");
@@ -47,6 +50,7 @@ void DomainWatch::look() {
         fresh |= !seen_.contains(number);
     if (fresh || definitions_.incomplete())
         definitions_.refresh(complain);
+    forget_devices(*numbers);
     bool waiting = false;
     for (const std::string& number : *numbers) {
         Seen& seen = seen_[number];
@@ -56,6 +60,28 @@ void DomainWatch::look() {
     }
     if (waiting)
         look_again_soon();
+}
+
+/// Of domains that neither run nor are named by a file: they have come to an end. What the store
+/// can't tell now is not taken for gone.
+void DomainWatch::forget_devices(const std::vector<std::string>& numbers) {
+    if (guest_devices_ == nullptr || definitions_.incomplete())
+        return;
+    std::set<std::string> running;
+    for (const std::string& number : numbers) {
+        const auto id = xenbus::parse_number(number, 0x7fef);
+        const auto name = store_.read("/local/domain/" + number + "/name");
+        if (!name && !is_missing(name.error()))
+            return;
+        // A toolstack removes a dead domain's nodes only later.
+        if (id && name && store_.domain_exists(DomId{static_cast<std::uint16_t>(*id)}))
+            running.insert(*name);
+    }
+    if (!store_.list("/local/domain"))
+        return;
+    guest_devices_->keep_if([&](const std::string& name) {
+        return running.contains(name) || definitions_.names(name);
+    });
 }
 
 void DomainWatch::consider(const std::string& number, Seen& seen) {

@@ -21,12 +21,15 @@
 
 namespace pvscsi::backend {
 
+class GuestDevices;
+
 class DomainWatch : public std::enable_shared_from_this<DomainWatch> {
   public:
     /// `self` is the domain that serves. `files`: patterns of the xl files. `changes`: the folder
     /// with what was changed of their entries.
     DomainWatch(boost::asio::io_context& control, hv::Store& store, DomId self,
-                std::vector<std::string> files, std::string changes = {});
+                std::vector<std::string> files, std::string changes = {},
+                GuestDevices* guest_devices = nullptr);
 
     /// Domains may have come or gone.
     void look();
@@ -46,11 +49,13 @@ class DomainWatch : public std::enable_shared_from_this<DomainWatch> {
                                           const std::string& vm);
     [[nodiscard]] Result<bool> write(DomId guest, const toolstack::Definition& definition);
     void look_again_soon();
+    void forget_devices(const std::vector<std::string>& numbers);
 
     hv::Store& store_;
     const DomId self_;
     toolstack::Definitions definitions_;
-    std::map<std::string, Seen> seen_; ///< by number
+    GuestDevices* const guest_devices_; ///< none, where nobody keeps them
+    std::map<std::string, Seen> seen_;  ///< by number
     boost::asio::steady_timer timer_;
 };
 

@@ -24,9 +24,9 @@ constexpr std::chrono::milliseconds postponement{50};
 } // namespace
 
 Registry::Registry(Surroundings& around, std::vector<std::unique_ptr<Worker>>& workers,
-                   std::function<void()> store_lost, std::function<void()> domain_appeared)
+                   std::function<void()> store_lost, std::function<void()> domains_changed)
     : around_(around), workers_(workers), store_lost_(std::move(store_lost)),
-      domain_appeared_(std::move(domain_appeared)),
+      domains_changed_(std::move(domains_changed)),
       root_(xenbus::backend_root(around.hypervisor.self())),
       store_event_(around.control, around.store.fd()), postponed_(around.control),
       housekeeping_(around.control) {
@@ -74,9 +74,9 @@ void Registry::take_events() {
 
 void Registry::take_event(const hv::WatchEvent& event) {
     if (event.token == dead_domain)
-        return bury_dead_domains();
-    if (event.token == new_domain)
-        return domain_appeared_();
+        bury_dead_domains();
+    if (event.token == dead_domain || event.token == new_domain)
+        return domains_changed_();
     if (event.token == backend_token) {
         const auto below_root =
             std::string_view(event.path).substr(std::min(root_.size() + 1, event.path.size()));

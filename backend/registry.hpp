@@ -20,10 +20,10 @@ class Registry {
   public:
     /// Throws std::system_error if the store can't be watched. `store_lost` is called when the
     /// connection to the store has broken: nothing can be known or told from then on;
-    /// `domain_appeared` when there is a new domain.
+    /// `domains_changed` when a domain has come or gone.
     Registry(
         Surroundings& around, std::vector<std::unique_ptr<Worker>>& workers,
-        std::function<void()> store_lost, std::function<void()> domain_appeared = [] {});
+        std::function<void()> store_lost, std::function<void()> domains_changed = [] {});
     ~Registry();
 
     /// Tells all frontends that the backend goes, and ends all connections; `closed` when every
@@ -72,7 +72,7 @@ class Registry {
     Surroundings& around_;
     std::vector<std::unique_ptr<Worker>>& workers_;
     std::function<void()> store_lost_;
-    std::function<void()> domain_appeared_;
+    std::function<void()> domains_changed_;
     const std::string root_;
     std::map<Key, Entry> vhosts_;
     bool rescan_ = false;   ///< vhosts may have come or gone

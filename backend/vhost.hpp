@@ -29,6 +29,8 @@
 
 namespace pvscsi::backend {
 
+class GuestDevices;
+
 /// What all vhosts of the daemon share.
 struct Surroundings {
     boost::asio::io_context& control;
@@ -42,6 +44,7 @@ struct Surroundings {
     const config::Settings* settings; ///< the allow-list; may change between two calls
     /// Of the kernel's drivers; empty where the hypervisor is not the kernel's.
     std::string kernel_devices;
+    GuestDevices* guest_devices = nullptr; ///< none: udev has nothing to know
 };
 
 class Vhost : public std::enable_shared_from_this<Vhost> {

@@ -1,5 +1,6 @@
 // The LUNs of a vhost: from their nodes to targets on the worker and back.
 #include "backend/devices/users.hpp"
+#include "backend/guest_devices.hpp"
 #include "backend/lun_identity.hpp"
 #include "backend/targets/sg/open.hpp"
 #include "backend/targets/sg/resolve.hpp"
@@ -88,6 +89,8 @@ std::shared_ptr<Target> Vhost::open_target(const std::string& node_name) {
     if (!taking_over()) // a guest that has it keeps it
         require_unused(config.pdev);
     std::shared_ptr<Target> target = make_target(config);
+    if (around_.guest_devices != nullptr)
+        around_.guest_devices->add(domain_name(), to_string(v), config.pdev);
     try {
         target->remember_in(memory_path(node_name), taking_over());
     } catch (const std::system_error& error) { // the data are there all the same
@@ -105,6 +108,8 @@ std::string Vhost::memory_path(const std::string& node_name) const {
 /// Detached by the administrator: who attaches that name again means what it leads to then.
 void Vhost::forget_unit(const std::string& node_name) {
     try {
+        if (around_.guest_devices != nullptr)
+            around_.guest_devices->remove(domain_name(), to_string(nodes_.address(node_name)));
         const auto pdev = config::parse_pdev(nodes_.config(node_name).pdev);
         if (pdev && is_unstable(*pdev))
             UnitRecords(around_.record_dir)

@@ -52,6 +52,9 @@ class Definitions {
     [[nodiscard]] const Definition* find(const std::string& name, const std::string& uuid,
                                          const Complain& complain);
 
+    /// Whether a file names a domain so, usable or not.
+    [[nodiscard]] bool names(const std::string& name) const { return by_name_.contains(name); }
+
   private:
     /// What tells that a file is the same as before.
     struct Stamp {

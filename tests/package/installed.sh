@@ -18,7 +18,8 @@ print(next(o["value"] for o in json.load(sys.stdin) if o["name"] == "prefix"))')
 root=$dir/root$prefix
 
 for file in bin/pvscsi{ctl,-hostd,-run,-bench} sbin/pvscsid include/pvscsi/frontend.{h,hpp} \
-    lib/modprobe.d/pvscsi.conf lib/sysusers.d/pvscsi.conf share/pvscsi/{list.schema.json,xenstore-schemas/check_schemas.py} \
+    lib/modprobe.d/pvscsi.conf lib/sysusers.d/pvscsi.conf lib/udev/rules.d/59-pvscsi.rules \
+    share/pvscsi/{list.schema.json,xenstore-schemas/check_schemas.py} \
     share/man/man1/pvscsi-{run,bench}.1 share/man/man3/libpvscsi-frontend.3 share/man/man5/{vscsi-config,pvscsid.toml}.5 \
     share/man/man8/{pvscsid,pvscsictl,pvscsi-hostd}.8 share/doc/pvscsi/examples/pvscsid.toml \
     share/bash-completion/completions/pvscsi{ctl,-run} share/zsh/site-functions/_pvscsi{ctl,-run}; do

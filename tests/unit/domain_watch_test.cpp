@@ -1,11 +1,14 @@
 // Domains that appear are given the LUNs of their file, once and by the right file.
 #include "backend/domain_watch.hpp"
+#include "backend/guest_devices.hpp"
 #include "tests/support/no_files.hpp"
 #include "tests/support/store_host.hpp"
 #include "tests/support/temp_folder.hpp"
 #include "tests/support/unreliable_store.hpp"
 
 #include <catch2/catch.hpp>
+
+#include <fstream>
 
 using namespace pvscsi;
 using namespace pvscsi::backend;
@@ -44,6 +47,14 @@ struct Bed {
     }
     void set(const std::string& path, const std::string& value) {
         REQUIRE(store.write(path, value));
+    }
+    /// A device that is named as its guest is.
+    void given(const std::string& name) const {
+        std::filesystem::create_directory(folder.path("given"));
+        std::ofstream(folder.path("given/" + name)) << "0:0:0:0 " + name + "\n";
+    }
+    [[nodiscard]] bool is_given(const std::string& name) const {
+        return std::filesystem::exists(folder.path("given/" + name));
     }
     static std::string back(int number) {
         return "/local/domain/0/backend/vscsi/" + std::to_string(number);
@@ -93,6 +104,33 @@ TEST_CASE("after a reboot it has another number and the same LUNs") {
     bed.start(5, "demo", other_uuid);
     bed.watch->look();
     CHECK(bed.pdev(5) == "ram:4M");
+}
+
+TEST_CASE("devices stay the guest's while it runs or a file names it") {
+    Bed bed;
+    bed.given("defined");
+    bed.given("running");
+    bed.given("gone");
+    GuestDevices devices(bed.folder.path("given"));
+    bed.watch = std::make_shared<DomainWatch>(bed.control, bed.seen, DomId{0},
+                                              std::vector<std::string>{bed.folder.path("*.cfg")},
+                                              std::string{}, &devices);
+    bed.folder.file("a.cfg", "name = \"defined\"\nvscsi = [ 'a mistake' ]\n");
+    bed.start(5, "running");
+    SECTION("but are not given up while that can't be told") {
+        bed.seen.unreadable = "/local/domain/5/name";
+        bed.watch->look();
+        CHECK(bed.is_given("gone"));
+        return;
+    }
+    bed.watch->look();
+    CHECK(bed.is_given("defined"));
+    CHECK(bed.is_given("running"));
+    CHECK_FALSE(bed.is_given("gone"));
+    bed.host.release(DomId{5}); // its nodes are still there
+    bed.watch->look();
+    CHECK(bed.is_given("defined"));
+    CHECK_FALSE(bed.is_given("running"));
 }
 
 TEST_CASE("vhosts that are there already are left alone") {

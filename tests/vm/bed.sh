@@ -15,7 +15,7 @@ vm_modules="virtio_pci 9p 9pnet_virtio sd_mod sg sr_mod st ch scsi_debug crc32c_
 vm_programs="bash tail sed grep diff xenstore-ls lsscsi fio sha256sum cmp timeout strace-if-there
     sg_inq sg_vpd sg_readcap sg_luns sg_turs sg_requests sg_modes sg_logs sg_unmap sg_write_same
     sg_dd sgp_dd sg_raw sg_reset sg_opcodes sg_start sg_sync sg_verify sg_persist sg_get_lba_status
-    sg_format sg_senddiag sg_compare_and_write sg_read sg_test_rwbuf sg_map"
+    sg_format sg_senddiag udevadm /usr/lib/udev/scsi_id sg_compare_and_write sg_read sg_test_rwbuf sg_map"
 
 vm_build() { # sets vm_cache, the folder with vmlinuz and base.cpio.gz
     local package version
@@ -24,7 +24,7 @@ vm_build() { # sets vm_cache, the folder with vmlinuz and base.cpio.gz
     version=$(apt-cache policy "$package" | sed -n 's/.*Candidate: //p')
     image_cached vm vm_fill < <(echo "$package $version"
         cat "$vm_dir/bed.sh" "$vm_dir/guest/init" "$vm_top/tests/support/image.sh"
-        dpkg-query -W -f '${Package} ${Version}\n' bash lsscsi fio sg3-utils coreutils libc6 busybox-static)
+        dpkg-query -W -f '${Package} ${Version}\n' bash lsscsi fio sg3-utils coreutils libc6 busybox-static udev)
     vm_cache=$image_cache
 }
 
@@ -39,6 +39,8 @@ vm_fill() { # DIR
         case $name in *-if-there) name=${name%-if-there}; command -v "$name" >/dev/null || continue ;; esac
         image_programs "$build/root" "$name"
     done
+    mkdir -p "$build/root/usr/lib/udev/rules.d"
+    cp /usr/lib/udev/rules.d/60-{block,persistent-storage}.rules "$build/root/usr/lib/udev/rules.d/"
     install -m755 "$vm_dir/guest/init" "$build/root/init"
     image_pack "$build/root" "$build/base.cpio.gz"
     rm -r "$build/root" "$build/kernel"

@@ -20,7 +20,7 @@ machine_programs qemu-system-x86_64 busybox cpio modprobe depmod sg_inq lsscsi f
 
 vm_build
 machine_job pvscsi-vm
-cp -r "$vm_dir/cases" "$vm_dir/guest/lib.sh" "$vm_top"/tests/support/{bed,case}.sh "$job"
+cp -r "$vm_dir/cases" "$vm_dir/guest/lib.sh" "$vm_top/backend/service/pvscsi.rules" "$vm_top"/tests/support/{bed,case}.sh "$job"
 image_our_programs "$build" "$job/programs.cpio.gz" test-sg-live
 cat "$vm_cache/base.cpio.gz" "$job/programs.cpio.gz" >"$job/initramfs"
 machine_boot() { vm_boot "$job/initramfs" "$job" "$1"; }
