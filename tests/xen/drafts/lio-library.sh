@@ -1,5 +1,6 @@
 # what: our frontend library in a guest with Linux' xen-scsiback and LIO: list, read, write, verify, indirect, abort, reset, hot add and remove, backend gone and back
 # seconds: 400
+# boot: own
 # shellcheck source=tests/xen/lib.sh
 . /job/lib.sh
 # shellcheck source=tests/xen/lib-lio.sh
