@@ -102,13 +102,13 @@ under_load() { # CHANGE...
     pvscsi-bench demo 0:0:0:0 --rw randrw --verify --runtime 100 --iodepth 8 --size 16m --json >/tmp/bench.json &
     bench=$!
     until_true 10 has_connected "$before" $((count + 1)) || { fail "no load"; return; }
-    sleep 0.5
+    reads_on || { fail "the load does not begin"; return; }
     start=${EPOCHREALTIME/./}
     "$@" || { fail "status $? of $*"; return; }
     until_true 20 another_than "$before" || { fail "still the same daemon"; return; }
     now=$(pid_of_daemon)
     until_true 10 logged "$now" 'vhost=1/0 taken over' || { fail "the ring was not kept"; return; }
-    sleep 0.5
+    reads_on || { fail "the load does not go on"; return; }
     start=$(((${EPOCHREALTIME/./} - start) / 1000))
     kill -INT $bench
     wait $bench || { cat /tmp/bench.json; fail "the load failed"; return; }
@@ -117,6 +117,10 @@ under_load() { # CHANGE...
     awk -v least=$start '/"seconds":/ { if ($2 * 1000 < least) exit 1 }' /tmp/bench.json || fail "it was no load all of the $start ms"
 }
 logged() { journalctl -q _PID="$1" | grep -q "$2"; } # PID TEXT
+# The load reads only after it has filled the unit; the first that stats names.
+bytes_read() { pvscsictl stats --json | grep -o '"read_bytes": *[0-9]*' | grep -o '[0-9]*$' | head -n 1; }
+has_read() { [ "$(bytes_read)" -ge "$1" ]; }
+reads_on() { until_true 20 has_read $(($(bytes_read) + 1048576)); }
 connections() { journalctl -q _PID="$1" | grep -c 'vhost=1/0 state=connected'; }
 has_connected() { [ "$(connections "$1")" -ge "$2" ]; }
 another_than() {
