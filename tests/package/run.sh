@@ -126,6 +126,7 @@ while IFS= read -r line; do
     'ok '*' # SKIP '*) result skip "$(sed 's/^ok \(.*\) # SKIP .*/\1/' <<<"$line")" "${line#* # SKIP }" ;;
     'ok '*) result ok "${line#ok }" ;;
     'not ok '*) result not "${line#not ok }" ;;
+    done) ;;
     *) echo "$line" ;;
     esac
 done < <(cat "$job/share/result" 2>/dev/null)
