@@ -82,11 +82,6 @@ void require_services(hv::Hypervisor& hypervisor) {
 
 } // namespace
 
-std::string default_settings_file(const hv::HypervisorChoice& choice) {
-    return choice.host_dir.empty() ? std::string(config::default_settings_file)
-                                   : choice.host_dir + "/pvscsid.toml";
-}
-
 Daemon::Daemon(const DaemonOptions& options)
     : hypervisor_(hv::open_hypervisor(options.hypervisor)), only_one_(be_the_only_one(options)),
       store_(hypervisor_->open_store()), guest_devices_(record_dir_of(options) + "/devices.d"),
@@ -99,8 +94,7 @@ Daemon::Daemon(const DaemonOptions& options)
               &settings_,
               options.hypervisor.host_dir.empty() ? xen_backend_devices : "",
               &guest_devices_},
-      supervisor_(control_, workers_), on_xen_(options.hypervisor.host_dir.empty()),
-      defined_domains_(config::defined_domains_dir(options.hypervisor.host_dir)),
+      supervisor_(control_, workers_), host_dir_(options.hypervisor.host_dir),
       settings_file_(options.settings_file),
       settings_were_read_(::access(settings_file_.c_str(), F_OK) == 0), settings_(options.settings),
       signals_(control_, SIGTERM, SIGINT, SIGHUP), patience_(control_) {
@@ -151,13 +145,9 @@ void Daemon::wait_for_signal() {
 }
 
 void Daemon::watch_domains() {
-    std::vector<std::string> files;
-    if (on_xen_)
-        files.assign(config::default_domain_files.begin(), config::default_domain_files.end());
-    files = settings_.domain_files.value_or(files);
-    files.push_back(defined_domains_ + "/*.cfg");
-    domains_ = std::make_shared<DomainWatch>(control_, *store_, hypervisor_->self(),
-                                             std::move(files), defined_domains_, &guest_devices_);
+    domains_ = std::make_shared<DomainWatch>(
+        control_, *store_, hypervisor_->self(), config::domain_file_patterns(settings_, host_dir_),
+        config::defined_domains_dir(host_dir_), &guest_devices_);
     domains_->look();
 }
 

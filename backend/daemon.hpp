@@ -35,9 +35,6 @@ struct DaemonOptions {
     int ready_fd = -1;
 };
 
-/// Where settings are looked for if nobody says where.
-[[nodiscard]] std::string default_settings_file(const hv::HypervisorChoice& choice);
-
 class Daemon {
   public:
     /// Throws std::system_error or std::runtime_error when it can't be set up.
@@ -66,8 +63,7 @@ class Daemon {
     GuestDevices guest_devices_;
     Surroundings around_;
     Supervisor supervisor_;
-    const bool on_xen_;
-    const std::string defined_domains_; ///< folder of what pvscsictl define and --persist keep
+    const std::string host_dir_; ///< of the embedded host; empty: on Xen
     const std::string settings_file_;
     bool settings_were_read_;
     config::Settings settings_;

@@ -97,7 +97,7 @@ int main(int argc, char** argv) {
         options.hypervisor = hv::HypervisorChoice::from(host);
         options.settings_file = settings_file;
         if (settings_file.empty())
-            options.settings_file = backend::default_settings_file(options.hypervisor);
+            options.settings_file = config::settings_file(options.hypervisor.host_dir);
         const auto settings = config::read_settings(options.settings_file, !settings_file.empty());
         if (!settings) {
             for (const std::string& mistake : settings.error())

@@ -37,11 +37,6 @@ void require_free(const VhostEntry& vhost, const Lun& lun) {
         throw Failure(ExitCode::failed,
                       fmt::format("{} is taken by {} ({}); detach it first, or choose another VDEV",
                                   taken->vdev, printable(taken->pdev), lun_state(vhost, *taken)));
-    for (const LunEntry& other : vhost.luns)
-        if (!lun.name.empty() && other.name == lun.name)
-            throw Failure(ExitCode::failed,
-                          fmt::format("the name '{}' is taken by {}; choose another one",
-                                      printable(lun.name), printable(other.vdev)));
 }
 
 class Attach {
@@ -66,6 +61,9 @@ class Attach {
             wait_for_daemon(context_, {vhost_}, Warn::no_answer);
         check_opened();
     }
+
+    /// It failed, but may happen yet.
+    [[nodiscard]] bool may_come() const { return may_come_; }
 
   private:
     Result<Way> add(hv::StoreTxn txn, const std::optional<VhostEntry>& entry) {
@@ -138,6 +136,7 @@ class Attach {
             throw Failure(ExitCode::timed_out,
                           fmt::format("the guest has not answered within {}; {} was not attached",
                                       patience_text(context_), to_string(lun_.vdev)));
+        may_come_ = true;
         throw Failure(ExitCode::timed_out,
                       fmt::format("{} was not taken up within {}: {}; it may still come, see "
                                   "'pvscsictl list', or 'pvscsictl detach' gives up",
@@ -158,13 +157,18 @@ class Attach {
                                   to_string(lun_.vdev), printable(reason)));
     }
 
+    /// With its vhost, if that is ours and nobody has put another LUN there.
+    Result<void> take_away(hv::StoreTxn txn) {
+        const auto entry = read_vhost(context_.store, txn, vhost_);
+        if (!entry)
+            return unexpected(entry.error());
+        const bool alone = *entry && (*entry)->luns.size() <= 1;
+        return vhost_is_new_ && alone ? remove_vhost(context_.store, txn, vhost_)
+                                      : remove_lun(context_.store, txn, vhost_, number_);
+    }
+
     void take_away() {
-        require(hv::transact(context_.store,
-                             [this](hv::StoreTxn txn) {
-                                 return vhost_is_new_
-                                            ? remove_vhost(context_.store, txn, vhost_)
-                                            : remove_lun(context_.store, txn, vhost_, number_);
-                             }),
+        require(hv::transact(context_.store, [this](hv::StoreTxn txn) { return take_away(txn); }),
                 "cannot remove " + vhost_.back_lun(number_));
     }
 
@@ -174,6 +178,7 @@ class Attach {
     const Deadline deadline_;
     unsigned number_ = 0;
     bool vhost_is_new_ = false;
+    bool may_come_ = false;
 };
 
 } // namespace
@@ -181,18 +186,17 @@ class Attach {
 std::string attach(Context& context, const std::string& name, const std::string& entry, Keep keep) {
     Lun lun = checked_entry(context, entry);
     const auto domain = find_domain(context, name);
+    require_free_name(context, domain.id, lun.name, to_string(lun.vdev));
     std::string said = fmt::format("{} as {} attached to domain {} '{}'", printable(lun.pdev_text),
                                    to_string(lun.vdev), domain.id.value(), printable(domain.name));
     std::optional<PersistentChange> kept;
     if (keep == Keep::always)
-        kept.emplace(context, domain.name,
-                     [&](Changes& changes) { keep_attached(changes, entry, lun.vdev); });
-    Attach(context, domain, std::move(lun)).run();
-    if (kept) {
-        kept->done();
-        said += kept->text();
-    }
-    return said;
+        kept.emplace(context, domain, [&](Changes& changes, const XlFile& file) {
+            keep_attached(changes, file, entry, lun.vdev);
+        });
+    Attach attach(context, domain, std::move(lun));
+    run_kept(kept, attach);
+    return kept ? said + kept->keep() : said;
 }
 
 } // namespace pvscsi::ctl

@@ -93,6 +93,18 @@ std::vector<Remark> find_users(Context& context, const std::vector<Lun>& luns) {
     return mistakes;
 }
 
+void require_free_name(Context& context, DomId guest, const std::string& name,
+                       const std::string& vdev) {
+    if (name.empty())
+        return;
+    for (const VhostEntry& vhost : read_vhosts(context.store, context.backend, guest))
+        for (const LunEntry& other : vhost.luns)
+            if (other.name == name && other.vdev != vdev)
+                throw Failure(ExitCode::failed,
+                              fmt::format("the name '{}' is taken by {}; choose another one",
+                                          printable(name), printable(other.vdev)));
+}
+
 void wait_for_daemon(Context& context, const std::vector<Vhost>& vhosts, Warn warn) {
     if (context.patience.count() == 0)
         return;

@@ -32,6 +32,10 @@ std::optional<VhostEntry> vhost_now(Context& context, const Vhost& vhost);
 /// Mistakes of entries whose backing some LUN in the store has already.
 std::vector<Remark> find_users(Context& context, const std::vector<Lun>& luns);
 
+/// Failure(failed) if another LUN of the guest than that at `vdev` is called so.
+void require_free_name(Context& context, DomId guest, const std::string& name,
+                       const std::string& vdev);
+
 /// Waits until a daemon has looked at the vhosts. Warns when there is none, which is the verb's
 /// exit status then, and, if asked, of what it did not like. Never fails: the LUNs are there for a
 /// daemon that starts later.

@@ -1,4 +1,5 @@
 #include "backend/ctl/failure.hpp"
+#include "backend/ctl/persist.hpp"
 #include "backend/ctl/verbs.hpp"
 #include "backend/toolstack/changes.hpp"
 #include "backend/toolstack/text.hpp"
@@ -50,6 +51,7 @@ std::string define(const std::string& directory, const std::string& path) {
         throw Failure(ExitCode::configuration,
                       fmt::format("{}\nnothing was changed", fmt::join(problems, "\n")));
     const std::string name = read_xl_file(file).name;
+    const UniqueFd lock = lock_definitions(directory);
     replace_link(file, link_of(directory, name));
     return fmt::format("domain '{}' gets the LUNs of {} whenever it starts", printable(name),
                        file.string()) +
@@ -57,6 +59,7 @@ std::string define(const std::string& directory, const std::string& path) {
 }
 
 std::string undefine(const std::string& directory, const std::string& domain) {
+    const UniqueFd lock = lock_definitions(directory);
     const bool plain = !domain.empty() && domain.find('/') == std::string::npos;
     const fs::path link = link_of(directory, domain);
     if (plain && !fs::is_symlink(fs::symlink_status(link)) &&

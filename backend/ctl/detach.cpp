@@ -54,6 +54,9 @@ class Detach {
         give_up();
     }
 
+    /// It failed, but may happen yet.
+    [[nodiscard]] bool may_come() const { return may_come_; }
+
   private:
     Result<Way> begin(hv::StoreTxn txn, const std::optional<VhostEntry>& entry) {
         const LunEntry* lun = entry ? entry->find(vdev_) : nullptr;
@@ -112,6 +115,7 @@ class Detach {
                           fmt::format("the guest has not let go of {} within {}; it is still "
                                       "attached; --force takes it away all the same",
                                       vdev_, patience_text(context_)));
+        may_come_ = true;
         throw Failure(ExitCode::timed_out,
                       fmt::format("the removal of {} is not finished after {}: {}; try again, or "
                                   "--force",
@@ -124,6 +128,7 @@ class Detach {
     const bool force_;
     const Deadline deadline_;
     unsigned number_ = 0;
+    bool may_come_ = false;
 };
 
 } // namespace
@@ -136,13 +141,12 @@ std::string detach(Context& context, const std::string& name, const std::string&
                                    domain.id.value(), printable(domain.name));
     std::optional<PersistentChange> kept;
     if (keep == Keep::always)
-        kept.emplace(context, domain.name, [&](Changes& changes) { keep_detached(changes, vdev); });
-    Detach(context, domain, vdev, force).run();
-    if (kept) {
-        kept->done();
-        said += kept->text();
-    }
-    return said;
+        kept.emplace(context, domain, [&](Changes& changes, const XlFile& file) {
+            keep_detached(changes, file, vdev);
+        });
+    Detach detach(context, domain, vdev, force);
+    run_kept(kept, detach);
+    return kept ? said + kept->keep() : said;
 }
 
 } // namespace pvscsi::ctl

@@ -8,29 +8,43 @@
 
 namespace pvscsi::ctl {
 
-/// Written before the domain is changed, so that a full disk is found while nothing has happened;
-/// taken back if that fails. Killed in between, the change is kept and the domain gets it with its
-/// next start. Others that want to keep something wait meanwhile.
+/// Waits until nobody else changes what is kept.
+[[nodiscard]] UniqueFd lock_definitions(const std::string& directory);
+
+/// Written before the domain is changed, so that a full disk, or an entry that does not fit the
+/// domain's file, is found while nothing has happened; taken back if the domain can't be changed.
+/// Killed in between, the change is kept and the domain gets it with its next start.
 class PersistentChange {
   public:
+    using Change = std::function<void(Changes&, const XlFile&)>;
     /// Throws Failure or std::system_error.
-    PersistentChange(const Context& context, const std::string& domain,
-                     const std::function<void(Changes&)>& change);
+    PersistentChange(Context& context, const hv::DomainInfo& domain, const Change& change);
     ~PersistentChange();
     PersistentChange(const PersistentChange&) = delete;
     PersistentChange& operator=(const PersistentChange&) = delete;
 
-    /// The domain has it: it stays.
-    void done() noexcept { done_ = true; }
-    /// "; its next start begins with that (FILE)"
-    [[nodiscard]] std::string text() const;
+    /// The domain has it, or may have it yet: it stays. What to say of that.
+    [[nodiscard]] std::string keep();
 
   private:
-    const Context& context_;
+    Context& context_;
     UniqueFd lock_;
     const std::string file_;
     Changes before_;
-    bool done_ = false;
+    bool kept_ = false;
 };
+
+/// Runs a change of the domain. One that has failed but may happen yet (the guest has begun with
+/// it) is kept as well, and said to be.
+template <class Work>
+void run_kept(std::optional<PersistentChange>& kept, Work& work) {
+    try {
+        work.run();
+    } catch (const Failure& failure) {
+        if (!kept || !work.may_come())
+            throw;
+        throw Failure(failure.code(), failure.what() + kept->keep());
+    }
+}
 
 } // namespace pvscsi::ctl

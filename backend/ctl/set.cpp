@@ -42,16 +42,9 @@ std::vector<Change> checked(const std::vector<std::string>& options) {
     return changes;
 }
 
-void require_fitting(const VhostEntry& vhost, const LunEntry& lun, const Change& change) {
-    if (change.value.empty())
-        return;
-    for (const LunEntry& other : vhost.luns)
-        if (change.node == "name" && other.name == change.value && other.number != lun.number)
-            throw Failure(ExitCode::failed,
-                          fmt::format("the name '{}' is taken by {}; choose another one",
-                                      printable(change.value), printable(other.vdev)));
+void require_timed(const LunEntry& lun, const Change& change) {
     const auto pdev = config::parse_pdev(lun.pdev);
-    if (change.node == "timeout" && (!pdev || target_of(*pdev) != "sg"))
+    if (change.node == "timeout" && !change.value.empty() && (!pdev || target_of(*pdev) != "sg"))
         throw Failure(ExitCode::configuration,
                       fmt::format("there is no SCSI device behind {}, so it has no timeout",
                                   printable(lun.vdev)));
@@ -72,6 +65,7 @@ std::string set(Context& context, const std::string& name, const std::string& lu
     const auto domain = find_domain(context, name);
     std::string vdev;
     const auto change_one = [&](hv::StoreTxn txn, const Vhost& vhost) -> Result<void> {
+        vdev.clear(); // it may be tried again
         const auto entry = read_vhost(context.store, txn, vhost);
         if (!entry)
             return unexpected(entry.error());
@@ -82,7 +76,9 @@ std::string set(Context& context, const std::string& name, const std::string& lu
                 continue;
             vdev = lun.vdev;
             for (const Change& change : changes) {
-                require_fitting(**entry, lun, change);
+                if (change.node == "name")
+                    require_free_name(context, domain.id, change.value, lun.vdev);
+                require_timed(lun, change);
                 if (auto done = write(context.store, txn, vhost.back_lun(lun.number), change);
                     !done)
                     return done;

@@ -28,6 +28,8 @@ struct Context {
     ExitCode status = ExitCode::done;
     /// Where define and --persist keep what a domain's next start begins with.
     std::string definitions = {};
+    /// Patterns of the xl files that the daemon knows.
+    std::vector<std::string> definition_files = {};
 };
 
 /// Makes the domain of an xl file, with its vhosts, and lets it run. Returns what to say.

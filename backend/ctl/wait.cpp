@@ -33,7 +33,9 @@ class Awaited {
   private:
     void look_at(const VhostEntry& vhost, const LunEntry& lun) {
         const std::string state = lun_state(vhost, lun);
-        if (!options_.gone && state == "failed")
+        // Without a reason it is being detached.
+        const bool has_reason = !lun.error.empty() || !vhost.error.empty();
+        if (!options_.gone && state == "failed" && has_reason)
             throw Failure(ExitCode::failed,
                           fmt::format("{} ({}) has failed: {}", printable(lun.vdev),
                                       printable(lun.pdev),
@@ -51,6 +53,9 @@ class Awaited {
 } // namespace
 
 std::string wait(Context& context, const WaitOptions& options) {
+    if (const auto vdev = parse_vdev(options.vdev); !options.vdev.empty() && !vdev)
+        throw Failure(ExitCode::configuration,
+                      to_string(Remark{0, options.vdev, vdev.error().reason, vdev.error().remedy}));
     const auto domain = find_domain(context, options.domain);
     Awaited awaited(context, domain.id, options);
     const std::string nodes =

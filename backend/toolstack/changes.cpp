@@ -2,6 +2,7 @@
 
 #include "backend/toolstack/text.hpp"
 #include "common/base/small_file.hpp"
+#include "common/config/text.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -11,7 +12,13 @@
 
 namespace pvscsi::toolstack {
 
+using config::lower_case;
+
 namespace {
+
+std::string domain_text(const std::string& uuid) {
+    return uuid.empty() ? "a domain without a uuid" : "the domain with uuid " + printable(uuid);
+}
 
 bool is_at(const std::string& entry, const xenbus::VirtualAddress& vdev) {
     const auto luns = parse_vscsi({entry}).luns;
@@ -38,14 +45,16 @@ Expected<Changes, std::string> read_changes(const std::string& file) {
     for (std::string line; std::getline(lines, line);) {
         ++number;
         const std::string rest = line.size() > 2 ? line.substr(2) : "";
-        const auto vdev = parse_vdev(rest);
-        if (line.starts_with("+ ") && parse_vscsi({rest}).mistakes.empty())
+        const bool entry = !rest.empty() && parse_vscsi({rest}).mistakes.empty();
+        if (line.starts_with("+ ") && entry)
             changes.added.push_back(rest);
-        else if (line.starts_with("- ") && vdev)
-            changes.removed.insert(*vdev);
+        else if (line.starts_with("- ") && entry)
+            changes.removed.insert(rest);
+        else if (line.starts_with("u ") && !rest.empty())
+            changes.uuid = rest;
         else if (!line.empty() && !line.starts_with('#'))
             return unexpected(file + ":" + std::to_string(number) + ": '" + printable(line) +
-                              "'; expected '+ ENTRY' or '- h:c:t:l'");
+                              "'; expected '+ ENTRY', '- ENTRY' or 'u UUID'");
     }
     return changes;
 }
@@ -57,21 +66,27 @@ void write_changes(const std::string& file, const Changes& changes) {
         return;
     }
     std::string text = "# Of pvscsictl attach and detach with --persist.\n";
-    for (const auto& vdev : changes.removed)
-        text += "- " + to_string(vdev) + "\n";
+    if (!changes.uuid.empty())
+        text += "u " + changes.uuid + "\n";
+    for (const std::string& entry : changes.removed)
+        text += "- " + entry + "\n";
     for (const std::string& entry : changes.added)
         text += "+ " + entry + "\n";
     replace_small_file(file, text);
 }
 
-void keep_attached(Changes& changes, const std::string& entry, const xenbus::VirtualAddress& vdev) {
-    keep_detached(changes, vdev); // of what the file may have there
+void keep_attached(Changes& changes, const XlFile& file, const std::string& entry,
+                   const xenbus::VirtualAddress& vdev) {
+    keep_detached(changes, file, vdev); // what the file may have there
     changes.added.push_back(entry);
 }
 
-void keep_detached(Changes& changes, const xenbus::VirtualAddress& vdev) {
+void keep_detached(Changes& changes, const XlFile& file, const xenbus::VirtualAddress& vdev) {
+    changes.uuid = file.uuid;
     std::erase_if(changes.added, [&](const std::string& entry) { return is_at(entry, vdev); });
-    changes.removed.insert(vdev);
+    for (const std::string& entry : file.vscsi)
+        if (is_at(entry, vdev))
+            changes.removed.insert(entry);
 }
 
 DomainEntries entries_of(const XlFile& file, const std::string& directory) {
@@ -82,8 +97,18 @@ DomainEntries entries_of(const XlFile& file, const std::string& directory) {
         entries.mistakes.push_back(changes.error());
         changes = Changes{};
     }
+    // A file that gives its domain a uuid means that one and no other, whatever it is called.
+    if (!changes->empty() && lower_case(changes->uuid) != lower_case(file.uuid)) {
+        entries.notes.push_back(path + ": does not count, for it is of " +
+                                domain_text(changes->uuid) + ", and " + file.path + " of " +
+                                domain_text(file.uuid));
+        changes = Changes{};
+    }
     entries.changed = !changes->empty();
     entries.list = parse_vscsi(file.vscsi, *changes);
+    for (const std::string& entry : changes->added)
+        entries.notes.push_back(path + ": '" + printable(entry) +
+                                "' is added, of attach --persist");
     for (const Lun& lun : entries.list.left_out)
         entries.notes.push_back(file.path + ": vscsi: entry " + std::to_string(lun.entry) + ": " +
                                 to_string(lun.vdev) + " is left out, for it was detached with " +

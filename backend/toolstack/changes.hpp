@@ -2,8 +2,10 @@
 // own beside the definitions, NAME.changes, so that an administrator's xl file stays as it was
 // written. A line each:
 //
-//   + ENTRY      added
-//   - h:c:t:l    of the xl file, left out
+//   u UUID     of the domain, if its xl file gives one: of another domain of that name none of it
+//   counts
+//   - ENTRY    of the xl file, left out for as long as it is written so
+//   + ENTRY    added
 //
 // It is read with the domain's file, by the daemon and by pvscsictl, and is refused as that is.
 // Thread: any. Errors: as text; std::system_error when it can't be written.
@@ -26,10 +28,11 @@ namespace pvscsi::toolstack {
 /// No changes: no file.
 void write_changes(const std::string& file, const Changes& changes);
 
-/// After which the domain has this entry; `vdev` is its address.
-void keep_attached(Changes& changes, const std::string& entry, const xenbus::VirtualAddress& vdev);
+/// After which the domain of `file` has this entry; `vdev` is its address.
+void keep_attached(Changes& changes, const XlFile& file, const std::string& entry,
+                   const xenbus::VirtualAddress& vdev);
 /// After which it has nothing at this address.
-void keep_detached(Changes& changes, const xenbus::VirtualAddress& vdev);
+void keep_detached(Changes& changes, const XlFile& file, const xenbus::VirtualAddress& vdev);
 
 /// The entries that a domain gets: its file's, changed.
 struct DomainEntries {

@@ -186,8 +186,7 @@ void Definitions::contest(const Files& files, const std::string& domain, const C
         complain(line);
 }
 
-const Definition* Definitions::find(const std::string& name, const std::string& uuid,
-                                    const Complain& complain) {
+Definitions::Files Definitions::files_of(const std::string& name, const std::string& uuid) const {
     Files named;
     if (const auto place = by_uuid_.find(lower_case(uuid));
         !uuid.empty() && place != by_uuid_.end())
@@ -195,6 +194,17 @@ const Definition* Definitions::find(const std::string& name, const std::string& 
     if (const auto place = by_name_.find(name); place != by_name_.end())
         std::copy_if(place->second.begin(), place->second.end(), std::back_inserter(named),
                      [](const File* file) { return file->definition.uuid.empty(); });
+    return named;
+}
+
+const std::string* Definitions::file_of(const std::string& name, const std::string& uuid) const {
+    const Files named = files_of(name, uuid);
+    return named.size() == 1 ? &named.front()->definition.file : nullptr;
+}
+
+const Definition* Definitions::find(const std::string& name, const std::string& uuid,
+                                    const Complain& complain) {
+    const Files named = files_of(name, uuid);
     const bool contested =
         std::any_of(named.begin(), named.end(), [](const File* file) { return file->contested; });
     if (named.size() > 1 && !contested)

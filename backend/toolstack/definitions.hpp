@@ -52,6 +52,9 @@ class Definitions {
     [[nodiscard]] const Definition* find(const std::string& name, const std::string& uuid,
                                          const Complain& complain);
 
+    /// The file that is the domain's, usable or not. Null if there is none, or several.
+    [[nodiscard]] const std::string* file_of(const std::string& name,
+                                             const std::string& uuid) const;
     /// Whether a file names a domain so, usable or not.
     [[nodiscard]] bool names(const std::string& name) const { return by_name_.contains(name); }
 
@@ -80,6 +83,7 @@ class Definitions {
     [[nodiscard]] std::vector<std::string> present();
     [[nodiscard]] File read(const std::string& path, const Complain& complain) const;
     void index();
+    [[nodiscard]] Files files_of(const std::string& name, const std::string& uuid) const;
     void find_contested(const Complain& complain);
     void contest(const Files& files, const std::string& domain, const Complain& complain);
 

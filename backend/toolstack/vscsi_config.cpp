@@ -258,7 +258,7 @@ ParsedList parse_vscsi(const std::vector<std::string>& entries, const Changes& c
         if (!lun)
             continue;
         lun->entry = i + 1;
-        if (own && !lun->vdev_is_host && changes.removed.contains(lun->vdev)) {
+        if (own && changes.removed.contains(text)) {
             result.left_out.push_back(std::move(*lun));
             continue;
         }

@@ -45,8 +45,9 @@ struct ParsedList {
 
 /// What was changed of a domain's entries while it ran, and is to stay (changes.hpp).
 struct Changes {
-    std::vector<std::string> added;           ///< entries
-    std::set<xenbus::VirtualAddress> removed; ///< of the file's entries
+    std::string uuid;               ///< of the domain's file; empty if that gives none
+    std::vector<std::string> added; ///< entries
+    std::set<std::string> removed;  ///< entries of the file, as they are written there
     [[nodiscard]] bool empty() const { return added.empty() && removed.empty(); }
 };
 

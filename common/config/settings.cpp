@@ -1,6 +1,7 @@
 #include "common/config/settings.hpp"
 
 #include "common/base/small_file.hpp"
+#include "common/config/defined_domains.hpp"
 #include "common/config/settings_keys.hpp"
 
 #include <algorithm>
@@ -118,6 +119,20 @@ bool allows_file(const Settings& settings, const std::string& path) {
             return true;
         return ::fnmatch(folder.c_str(), path.c_str(), FNM_PATHNAME | FNM_LEADING_DIR) == 0;
     });
+}
+
+std::string settings_file(const std::string& host_dir) {
+    return host_dir.empty() ? std::string(default_settings_file) : host_dir + "/pvscsid.toml";
+}
+
+std::vector<std::string> domain_file_patterns(const Settings& settings,
+                                              const std::string& host_dir) {
+    std::vector<std::string> patterns;
+    if (host_dir.empty())
+        patterns.assign(default_domain_files.begin(), default_domain_files.end());
+    patterns = settings.domain_files.value_or(patterns);
+    patterns.push_back(defined_domains_dir(host_dir) + "/*.cfg");
+    return patterns;
 }
 
 } // namespace pvscsi::config

@@ -53,6 +53,13 @@ inline constexpr std::string_view default_settings_file = "/etc/pvscsi/pvscsid.t
 [[nodiscard]] Expected<Settings, SettingsMistakes> read_settings(const std::string& file,
                                                                  bool must_exist);
 
+/// Where it is unless told; `host_dir` is the embedded host's, empty: on Xen.
+[[nodiscard]] std::string settings_file(const std::string& host_dir);
+/// Patterns of the xl files whose domains the daemon knows: those of [domains], and what `pvscsictl
+/// define` has linked.
+[[nodiscard]] std::vector<std::string> domain_file_patterns(const Settings& settings,
+                                                            const std::string& host_dir);
+
 /// Whether [allow] lets an entry name this path, which must be absolute and without links, `.` and
 /// `..`: who asks resolves it first.
 [[nodiscard]] bool allows_device(const Settings& settings, const std::string& path);

@@ -12,7 +12,6 @@
 
 using namespace pvscsi;
 using namespace pvscsi::toolstack;
-using xenbus::VirtualAddress;
 
 namespace {
 
@@ -39,11 +38,14 @@ TEST_CASE("changes are read as they were written") {
     const std::string file = changes_file(folder.path("new"), "demo");
     CHECK(read_changes(file)->empty());
     Changes changes;
-    keep_attached(changes, "ram:1M,0:0:1:0,ro", {0, 0, 1, 0});
-    keep_detached(changes, {0, 0, 2, 0});
+    XlFile domain = xl({"ram:1M,0:0:2:0"});
+    domain.uuid = "6f0a4fe2-0d3c-4c41-9d0a-c5e5a5b05b4d";
+    keep_attached(changes, domain, "ram:1M,0:0:1:0,ro", {0, 0, 1, 0});
+    keep_detached(changes, domain, {0, 0, 2, 0});
     write_changes(file, changes);
     const auto again = read_changes(file);
     REQUIRE(again);
+    CHECK(again->uuid == domain.uuid);
     CHECK(again->added == changes.added);
     CHECK(again->removed == changes.removed);
     write_changes(file, {});
@@ -51,30 +53,61 @@ TEST_CASE("changes are read as they were written") {
     write_changes(file, {});
 }
 
-TEST_CASE("what is attached and detached again leaves the file's entries as they are not") {
+TEST_CASE("what is attached and detached again leaves nothing behind") {
     Changes changes;
-    keep_attached(changes, "ram:1M,0:0:1:0", {0, 0, 1, 0});
-    keep_attached(changes, "ram:2M,0:0:1:0", {0, 0, 1, 0}); // detached in between, not for good
+    const XlFile file = xl({"ram:9M,0:0:0:0"});
+    keep_attached(changes, file, "ram:1M,0:0:1:0", {0, 0, 1, 0});
+    keep_attached(changes, file, "ram:2M,0:0:1:0",
+                  {0, 0, 1, 0}); // detached in between, not for good
     CHECK(changes.added == Texts{"ram:2M,0:0:1:0"});
-    keep_detached(changes, {0, 0, 1, 0});
-    CHECK(changes.added.empty());
-    CHECK(changes.removed.contains(VirtualAddress{0, 0, 1, 0}));
+    keep_detached(changes, file, {0, 0, 1, 0});
+    CHECK(changes.empty());
+}
+
+TEST_CASE("an entry that was detached counts again when it is written anew") {
+    const test::Folder folder;
+    Changes changes;
+    keep_detached(changes, xl({"ram:1M,0:0:0:0"}), {0, 0, 0, 0});
+    write_changes(changes_file(folder.path("."), "demo"), changes);
+    CHECK(pdevs(entries_of(xl({"ram:1M,0:0:0:0"}), folder.path(".")).list).empty());
+    CHECK(pdevs(entries_of(xl({"ram:2M,0:0:0:0"}), folder.path(".")).list) == Texts{"ram:2M"});
+}
+
+TEST_CASE("changes of one domain are not another's of that name") {
+    const test::Folder folder;
+    Changes changes;
+    const auto [kept, asks] = GENERATE(table<std::string, std::string>(
+        {{"6f0a4fe2-0d3c-4c41-9d0a-c5e5a5b05b4d", "11111111-2222-3333-4444-555555555555"},
+         {"6f0a4fe2-0d3c-4c41-9d0a-c5e5a5b05b4d", ""},
+         {"", "11111111-2222-3333-4444-555555555555"}}));
+    XlFile file = xl({"ram:1M,0:0:0:0"});
+    file.uuid = kept;
+    keep_attached(changes, file, "file:/secret,0:0:5:0", {0, 0, 5, 0});
+    write_changes(changes_file(folder.path("."), "demo"), changes);
+    CHECK(pdevs(entries_of(file, folder.path(".")).list) == Texts{"ram:1M", "file:/secret"});
+    file.uuid = asks;
+    const auto entries = entries_of(file, folder.path("."));
+    CHECK(pdevs(entries.list) == Texts{"ram:1M"});
+    REQUIRE(entries.notes.size() == 1);
+    CHECK_THAT(entries.notes[0], Catch::Contains("does not count"));
 }
 
 TEST_CASE("a domain's entries are its file's, changed") {
     const test::Folder folder;
     Changes changes;
-    keep_detached(changes, {0, 0, 0, 0});
-    keep_attached(changes, "ram:3M,0:0:0:0", {0, 0, 0, 0});
-    keep_attached(changes, "ram:4M,0:0:5:0", {0, 0, 5, 0});
-    write_changes(changes_file(folder.path(""), "demo"), changes);
-    const auto entries = entries_of(xl({"ram:1M,0:0:0:0", "ram:2M,0:0:1:0"}), folder.path(""));
+    const XlFile file = xl({"ram:1M,0:0:0:0", "ram:2M,0:0:1:0"});
+    keep_detached(changes, file, {0, 0, 0, 0});
+    keep_attached(changes, file, "ram:3M,0:0:0:0", {0, 0, 0, 0});
+    keep_attached(changes, file, "ram:4M,0:0:5:0", {0, 0, 5, 0});
+    write_changes(changes_file(folder.path("."), "demo"), changes);
+    const auto entries = entries_of(file, folder.path("."));
     CHECK(entries.changed);
     CHECK(entries.mistakes.empty());
     CHECK(entries.list.mistakes.empty());
     CHECK(pdevs(entries.list) == Texts{"ram:2M", "ram:3M", "ram:4M"});
-    REQUIRE(entries.notes.size() == 1);
-    CHECK_THAT(entries.notes[0], Catch::Contains("entry 1: 0:0:0:0 is left out"));
+    REQUIRE(entries.notes.size() == 3);
+    CHECK_THAT(entries.notes[0], Catch::Contains("'ram:3M,0:0:0:0' is added"));
+    CHECK_THAT(entries.notes[2], Catch::Contains("entry 1: 0:0:0:0 is left out"));
 
     const auto others = entries_of(xl({"ram:1M,0:0:0:0"}), "");
     CHECK_FALSE(others.changed);
@@ -85,8 +118,8 @@ TEST_CASE("changes that do not fit the file any more are a mistake that names bo
     const test::Folder folder;
     Changes changes;
     changes.added = {"file:/a,0:0:1:0"};
-    write_changes(changes_file(folder.path(""), "demo"), changes);
-    const auto entries = entries_of(xl({"file:/a,0:0:0:0"}), folder.path(""));
+    write_changes(changes_file(folder.path("."), "demo"), changes);
+    const auto entries = entries_of(xl({"file:/a,0:0:0:0"}), folder.path("."));
     REQUIRE(entries.list.mistakes.size() == 1);
     CHECK(entries.list.mistakes[0].entry == 2);
     REQUIRE(entries.mistakes.size() == 1);
@@ -96,11 +129,11 @@ TEST_CASE("changes that do not fit the file any more are a mistake that names bo
 TEST_CASE("a damaged file of changes is refused with its line") {
     const test::Folder folder;
     const auto [text, said] = GENERATE(
-        table<std::string, std::string>({{"# fine\n- 0:0:0\n", ":2: '- 0:0:0'; expected"},
+        table<std::string, std::string>({{"# fine\n- 0:0:0:0\n", ":2: '- 0:0:0:0'; expected"},
                                          {"+ ram:1M\n", ":1: '+ ram:1M'; expected"},
                                          {"\n+\n", ":2: '+'; expected"},
                                          {"ram:1M,0:0:0:0\n", ":1: 'ram:1M,0:0:0:0'; expected"},
-                                         {"- 0:0:0:0\n\x01", ":2: '\\x01'; expected"}}));
+                                         {"- ram:1M,0:0:0:0\n\x01", ":2: '\\x01'; expected"}}));
     const std::string file = folder.file("demo.changes", text);
     const auto changes = read_changes(file);
     REQUIRE_FALSE(changes);
@@ -111,12 +144,12 @@ TEST_CASE("a damaged file of changes is refused with its line") {
 
 TEST_CASE("a disk that is full leaves the changes that were") {
     const test::Folder folder;
-    const std::string file = folder.file("demo.changes", "- 0:0:0:0\n");
+    const std::string file = folder.file("demo.changes", "- ram:1M,0:0:0:0\n");
     Changes changes;
-    keep_attached(changes, "ram:1M,0:0:1:0", {0, 0, 1, 0});
+    keep_attached(changes, xl({}), "ram:1M,0:0:1:0", {0, 0, 1, 0});
     {
         const test::NoFiles none;
         CHECK_THROWS_AS(write_changes(file, changes), std::system_error);
     }
-    CHECK(read_changes(file)->removed.contains(VirtualAddress{0, 0, 0, 0}));
+    CHECK(read_changes(file)->removed.contains("ram:1M,0:0:0:0"));
 }

@@ -102,6 +102,19 @@ TEST_CASE("wait ends with what has failed, and when time is over") {
     CHECK_THAT(missing.what(), Contains("there is no 9:0:0:0"));
 }
 
+TEST_CASE("wait does not take a unit that is being detached for failed, nor nonsense for gone") {
+    VerbBed bed;
+    bed.demo("4", "4", "6"); // without a reason
+    CHECK(bed.failure([&] {
+                 wait(bed.context, {"demo", "", false});
+             })
+              .code() == ExitCode::timed_out);
+    CHECK(bed.failure([&] {
+                 wait(bed.context, {"demo", "junk", true});
+             })
+              .code() == ExitCode::configuration);
+}
+
 TEST_CASE("wait --gone waits for the nodes to go") {
     VerbBed bed;
     bed.demo("2", "1", "1");
@@ -142,6 +155,10 @@ TEST_CASE("set changes what may be changed, all of it or nothing") {
     CHECK_THAT(why("0:0:0:0", {"name"}, wrong), Contains("'name' cannot be set"));
     CHECK_THAT(why("0:0:0:0", {"queue-depth=0"}, wrong), Contains("1 to 256"));
     CHECK_THAT(why("0:0:0:0", {"name=x", "name=y"}, wrong), Contains("given twice"));
+    attach(bed.context, "demo", "ram:1M,3:0:0:0,name=far");
+    CHECK_THAT(why("0:0:0:0", {"name=far"}, ExitCode::failed), Contains("taken by 3:0:0:0"));
+    CHECK(bed.failure([&] { attach(bed.context, "demo", "ram:1M,4:0:0:0,name=far"); }).code() ==
+          ExitCode::failed);
     CHECK_THAT(why("0:0:7:0", {"name=x"}, ExitCode::not_found), Contains("no LUN 0:0:7:0"));
 }
 

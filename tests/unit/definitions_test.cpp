@@ -250,7 +250,8 @@ TEST_CASE("what was changed with --persist counts at once, and a mistake in it s
     CHECK(bed.find("bare") == "bare.cfg");
     REQUIRE(bed.find("a") == "a.cfg");
     CHECK(bed.definitions.find("a", "", [](const std::string&) {})->vhosts.size() == 2);
-    CHECK(bed.said.empty());
+    CHECK(bed.said.size() == 2); // what is added is said
+    bed.said.clear();
     bed.folder.file("changes/a.changes", "nonsense\n");
     bed.refresh();
     CHECK(bed.find("a") == "-");
@@ -259,4 +260,22 @@ TEST_CASE("what was changed with --persist counts at once, and a mistake in it s
     std::filesystem::remove(bed.folder.path("changes/a.changes"));
     bed.refresh();
     CHECK(bed.find("a") == "a.cfg");
+}
+
+TEST_CASE("a domain's file is known whether it is right or not") {
+    Bed bed;
+    bed.domain("a.cfg", "a", "", "vscsi = [ 'nonsense' ]\n");
+    bed.domain("b.cfg", "b", uuid_a, "");
+    bed.domain("c.cfg", "c");
+    bed.domain("d.cfg", "c");
+    bed.refresh();
+    const auto file = [&](const std::string& name, const std::string& uuid) {
+        const auto* const found = bed.definitions.file_of(name, uuid);
+        return found == nullptr ? "-" : found->substr(bed.folder.path("").size());
+    };
+    CHECK(file("a", "") == "a.cfg");
+    CHECK(file("b", uuid_a) == "b.cfg");
+    CHECK(file("b", uuid_b) == "-");
+    CHECK(file("c", "") == "-");
+    CHECK(file("none", "") == "-");
 }

@@ -2,6 +2,7 @@
 
 #include "common/config/control_path.hpp"
 #include "common/config/defined_domains.hpp"
+#include "common/config/settings.hpp"
 
 #include <cmath>
 #include <cstdio>
@@ -71,6 +72,9 @@ Context& Session::context() {
     const std::chrono::duration<double> patience{no_wait ? 0.0 : timeout};
     open_->context.patience = std::chrono::ceil<std::chrono::milliseconds>(patience);
     open_->context.definitions = config::defined_domains_dir(chosen.host_dir);
+    const auto settings = config::read_settings(config::settings_file(chosen.host_dir), false);
+    open_->context.definition_files =
+        config::domain_file_patterns(settings.value_or(config::Settings{}), chosen.host_dir);
     open_->context.warn = [this](const std::string& text) { warn(text); };
     return open_->context;
 }
