@@ -57,7 +57,7 @@ void require_unused(const std::string& text) {
     const auto pdev = config::parse_pdev(text);
     const auto path = pdev ? path_of(*pdev) : unexpected(config::Refusal{});
     const auto node = path && !path->empty() ? find_sg_node(*path) : std::nullopt;
-    const auto users = node ? devices::users_of_node(*node) : std::vector<std::string>();
+    const auto users = node ? devices::users_of_unit(*node) : std::vector<std::string>();
     if (!users.empty())
         throw std::runtime_error(fmt::format("this host uses it: {}", fmt::join(users, ", ")));
 }
@@ -151,7 +151,11 @@ bool Vhost::serve_lun(const LunNode& node, State next, std::shared_ptr<Target> t
         ::unlink(memory_path(node.name).c_str());
         return false;
     }
-    data_->worker().call([&] { data_->add_lun(address, std::move(target), config.queue_depth); });
+    data_->worker().call([&] {
+        data_->add_lun(address, std::move(target), config.queue_depth);
+        // It may have been opened a while ago.
+        data_->limit_lun(address, config.queue_depth, std::chrono::seconds(config.timeout));
+    });
     luns_[node.name] = {address, opening};
     unconfirmed_ = true;
     complaints_.erase(node.name);

@@ -3,7 +3,10 @@
 #include "backend/devices/users.hpp"
 
 #include "common/base/sysfs.hpp"
+#include "common/base/unique_fd.hpp"
 
+#include <cerrno>
+#include <fcntl.h>
 #include <sstream>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -86,6 +89,33 @@ std::vector<std::string> users_of_one(const std::string& name, const Roots& root
     return users;
 }
 
+/// The kernel lets one have a device alone: a file system, swap, a volume.
+bool is_claimed(const fs::path& disk) {
+    const UniqueFd fd(adopt_fd, ::open(disk.c_str(), O_RDONLY | O_EXCL | O_NONBLOCK | O_CLOEXEC));
+    return !fd && errno == EBUSY;
+}
+
+fs::path scsi_folder(const std::string& sg, const Roots& roots) {
+    return roots.sys / "class" / "scsi_generic" / sg / "device";
+}
+
+/// By their name of VPD page 83h and their LUN, for units of one array may share a name.
+bool same_unit(const std::string& a, const std::string& b, const Roots& roots) {
+    const auto lun_of = [&](const std::string& sg) {
+        std::error_code error;
+        const std::string address = fs::canonical(scsi_folder(sg, roots), error).filename();
+        return address.substr(address.rfind(':') + 1);
+    };
+    const std::string name = first_line(scsi_folder(a, roots) / "wwid");
+    return !name.empty() && name == first_line(scsi_folder(b, roots) / "wwid") &&
+           lun_of(a) == lun_of(b);
+}
+
+std::vector<std::string> users_of_one_path(const std::string& sg, const Roots& roots) {
+    const std::string disk = disk_of_sg(sg, roots);
+    return disk.empty() ? std::vector<std::string>() : users_of_disk(disk, roots);
+}
+
 } // namespace
 
 std::vector<std::string> users_of_disk(const std::string& disk, const Roots& roots) {
@@ -120,6 +150,20 @@ std::vector<std::string> users_of_node(const std::string& node, const Roots& roo
     const fs::path link = roots.sys / "dev" / "block" / number;
     const std::string name = fs::canonical(link, error).filename();
     return error ? std::vector<std::string>() : users_of_disk(name, roots);
+}
+
+std::vector<std::string> users_of_unit(const std::string& sg_node, const Roots& roots,
+                                       const fs::path& dev) {
+    const std::string own = fs::path(sg_node).filename();
+    auto users = users_of_one_path(own, roots);
+    const std::string disk = disk_of_sg(sg_node, roots);
+    if (users.empty() && !disk.empty() && is_claimed(dev / disk))
+        users.push_back(disk + " is open for somebody alone (EBUSY)");
+    for (const std::string& other : names_in(roots.sys / "class" / "scsi_generic"))
+        if (other != own && same_unit(own, other, roots))
+            for (const std::string& user : users_of_one_path(other, roots))
+                users.push_back("by its other path " + other + ": " + user);
+    return users;
 }
 
 } // namespace pvscsi::devices

@@ -1,6 +1,6 @@
 // What of this host uses a block device: who must not lose it to a guest.
 // Thread: any. Errors: none; what can't be read is taken for unused, for the kernel's own exclusive
-// open (O_EXCL) is asked as well where a device is opened as a block device.
+// open (O_EXCL) is asked as well where a device is given away.
 #pragma once
 
 #include <filesystem>
@@ -25,6 +25,14 @@ struct Roots {
 /// /dev/sg3, a link. Of a partition its own users alone.
 [[nodiscard]] std::vector<std::string> users_of_node(const std::string& node,
                                                      const Roots& roots = {});
+
+/// Of what a guest is to be given by an sg node, in all ways that there are to tell: its own users,
+/// those of the other paths to the same unit, and whether the kernel lets nobody else have its
+/// block device (O_EXCL; btrfs, ZFS and journals on other devices show nowhere else). Opens that
+/// device, for reading.
+[[nodiscard]] std::vector<std::string> users_of_unit(const std::string& sg_node,
+                                                     const Roots& roots = {},
+                                                     const std::filesystem::path& dev = "/dev");
 
 /// "sda" of the sg node "/dev/sg3"; empty if it has none: a tape, a changer.
 [[nodiscard]] std::string disk_of_sg(const std::string& sg_node, const Roots& roots = {});

@@ -65,7 +65,8 @@ std::optional<Refusal> check_access(const Lun& lun, const std::string& path) {
 /// A guest and this host that write to one disk destroy it; so does a host that writes what the
 /// guest has read.
 std::optional<Refusal> check_unused(const std::string& path) {
-    const auto users = devices::users_of_node(path);
+    const auto sg = backend::find_sg_node(path);
+    const auto users = sg ? devices::users_of_unit(*sg) : devices::users_of_node(path);
     if (users.empty())
         return {};
     std::string list;

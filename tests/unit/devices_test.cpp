@@ -151,3 +151,20 @@ TEST_CASE("devices are listed by address, with their names, sizes and users") {
     CHECK(list[2].paths == Texts{"/dev/sg3"}); // the enclosure is another LUN
     CHECK(list[5].size == 4096 * 512);
 }
+
+TEST_CASE("a unit is used if another path to it is") {
+    const Host host;
+    host.block("sda", "8:0", "2048");
+    host.block("sdb", "8:16", "2048");
+    host.scsi("1:0:0:1", "sg0", "0", "naa.5000c500a1b2c3d4", "block", "sda");
+    host.scsi("2:0:0:1", "sg1", "0", "naa.5000c500a1b2c3d4", "block", "sdb");
+    host.scsi("2:0:0:2", "sg2", "13", "naa.5000c500a1b2c3d4", "", "");
+    const auto users = [&](const std::string& sg) {
+        return devices::users_of_unit("/dev/" + sg, host.roots, host.dev);
+    };
+    CHECK(users("sg0").empty());
+    host.write(host.roots.proc / "self" / "mountinfo", "25 1 8:16 / /mnt rw - ext4 /dev/sdb rw");
+    CHECK(users("sg1") == Texts{"mounted at /mnt"});
+    CHECK(users("sg0") == Texts{"by its other path sg1: mounted at /mnt"});
+    CHECK(users("sg2").empty()); // the enclosure is another LUN
+}
