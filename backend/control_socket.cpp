@@ -23,6 +23,7 @@ constexpr auto group = "pvscsi";
 constexpr std::size_t longest_line = 4096;
 constexpr unsigned most_connections = 16;
 constexpr std::chrono::seconds idle_limit{30};
+constexpr std::chrono::seconds refusal_pause{1};
 
 [[noreturn]] void fail(const std::string& path) {
     throw std::system_error(errno, std::generic_category(), "cannot make " + path);
@@ -34,8 +35,9 @@ stream_protocol::acceptor open_acceptor(boost::asio::io_context& control, const 
     if (::unlink(path.c_str()) != 0 && errno != ENOENT)
         fail(path);
     Error error;
+    const stream_protocol::endpoint endpoint(path); // throws if it is too long
     const mode_t before = ::umask(0177);
-    acceptor.bind(stream_protocol::endpoint(path), error);
+    acceptor.bind(endpoint, error);
     ::umask(before);
     if (error)
         throw std::system_error(error.value(), std::generic_category(), "cannot make " + path);
@@ -111,7 +113,7 @@ class ControlSocket::Connection : public std::enable_shared_from_this<Connection
 ControlSocket::ControlSocket(boost::asio::io_context& control, const std::string& path,
                              Handler handler)
     : path_(path), shared_(std::make_shared<Shared>(Shared{std::move(handler)})),
-      acceptor_(open_acceptor(control, path)) {
+      acceptor_(open_acceptor(control, path)), pause_(control), log_("control socket") {
     accept();
 }
 
@@ -126,9 +128,15 @@ void ControlSocket::accept() {
         // One too many is closed at once: its peer sees that, and may come again.
         if (!error && shared_->connections < most_connections)
             std::make_shared<Connection>(shared_, std::move(socket))->read();
-        if (error)
-            log::warning("control connection not accepted error=\"{}\"", error.message());
-        accept();
+        if (!error)
+            return accept();
+        // Out of descriptors, most likely: the one that waits would be refused again at once.
+        log_.warning("control connection not accepted error=\"{}\"", error.message());
+        pause_.expires_after(refusal_pause);
+        pause_.async_wait([this](const Error& ended) {
+            if (!ended)
+                accept();
+        });
     });
 }
 

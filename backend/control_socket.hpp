@@ -4,8 +4,11 @@
 // Thread: control. Errors: of a connection end it; those of setting up throw std::system_error.
 #pragma once
 
+#include "common/base/log.hpp"
+
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include <functional>
 #include <memory>
@@ -38,6 +41,8 @@ class ControlSocket {
     const std::string path_;
     std::shared_ptr<Shared> shared_;
     boost::asio::local::stream_protocol::acceptor acceptor_;
+    boost::asio::steady_timer pause_;
+    log::PeerLog log_;
 };
 
 } // namespace pvscsi::backend

@@ -65,7 +65,10 @@ void DomainWatch::look() {
 /// Of domains that neither run nor are named by a file: they have come to an end. What the store
 /// can't tell now is not taken for gone.
 void DomainWatch::forget_devices(const std::vector<std::string>& numbers) {
-    if (guest_devices_ == nullptr || definitions_.incomplete())
+    if (guest_devices_ == nullptr)
+        return;
+    definitions_.refresh(complain); // files may have come while no domain did
+    if (definitions_.incomplete())
         return;
     std::set<std::string> running;
     for (const std::string& number : numbers) {
