@@ -17,7 +17,7 @@ guest_up "/dev/$disk"
 ln -s "$PVSCSI_HOST/units" /var/lib/pvscsi
 ls -l /var/lib/pvscsi/devices.d
 for device in "$disk" "${disk}1"; do
-    seen "$device" PVSCSI_GUEST=1 || fail "$device is not known to be a guest's"
+    seen "$device" GUEST_OF_PVSCSI=1 || fail "$device is not known to be a guest's"
     seen "$device" SYSTEMD_READY=0 || fail "$device can be used"
     seen "$device" 'ID_\(FS_TYPE\|PART_TABLE_TYPE\)=' && fail "udev has looked into $device"
 done
@@ -25,7 +25,7 @@ seen "$disk" 'DEVLINKS=.*/dev/disk/' || fail "the disk has no links"
 
 # A daemon that starts knows as little as one after a boot.
 bed_daemon_stop && bed_daemon_start || fail "no restart"
-seen "$disk" PVSCSI_GUEST=1 || fail "forgotten by the restart"
+seen "$disk" GUEST_OF_PVSCSI=1 || fail "forgotten by the restart"
 must pvscsictl destroy g
 wait_until 10 test ! -e "$(echo /var/lib/pvscsi/devices.d/*)" || fail "still kept from udev"
 looked_into || fail "udev does not look again"
