@@ -7,17 +7,20 @@ _pvscsictl_section() {
     sed -n "/^$1:\$/,/^\$/{/^  [^ ]/p}"
 }
 
+# Lines that the shell takes as they are: a guest's name may hold $(anything), which bash would run.
+_pvscsictl_plain() { grep -E '^[A-Za-z0-9_.:+@-]+$'; }
+
 # Values of a field of `list --json`, e.g. domain; with DOMAIN only of that one.
 _pvscsictl_values() { # FIELD [DOMAIN]
     "$pvscsictl" "${host[@]}" list --json ${2:+"$2"} 2>/dev/null |
-        sed -n "s/^ *\"$1\": \"\(.*\)\",*\$/\1/p" | sort -u
+        sed -n "s/^ *\"$1\": \"\(.*\)\",*\$/\1/p" | _pvscsictl_plain | sort -u
 }
 
 _pvscsictl_domains() {
     _pvscsictl_values domain
     # Those that have no units yet.
     [ ${#host[@]} != 0 ] || [ -n "${PVSCSI_HOST:-}" ] || ! command -v xl >/dev/null ||
-        xl list 2>/dev/null | awk 'NR > 1 && $2 != 0 { print $1 }'
+        xl list 2>/dev/null | awk 'NR > 1 && $2 != 0 { print $1 }' | _pvscsictl_plain
 }
 
 _pvscsictl_entry() {

@@ -33,8 +33,9 @@ _pvscsi_run() {
         names=$(sed -n 's/^  \(-[-a-zA-Z,]*\).*/\1/p' <<<"$help" | tr ',' '\n')
         mapfile -t COMPREPLY < <(compgen -W "$names" -- "$cur")
     else
+        # What the shell takes as it is: a name may hold $(anything), which bash would run.
         names=$(pvscsictl "${host[@]}" list --json 2>/dev/null |
-            sed -n 's/^ *"domain": "\(.*\)",*$/\1/p' | sort -u)
+            sed -n 's/^ *"domain": "\([A-Za-z0-9_.:+@-]*\)",*$/\1/p' | sort -u)
         mapfile -t COMPREPLY < <(compgen -W "$names" -- "$cur")
     fi
     __ltrim_colon_completions "$cur"

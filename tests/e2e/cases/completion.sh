@@ -75,6 +75,17 @@ offers 'demo other' ctl --host="$BED_DIR" destroy ''
 export PVSCSI_HOST=$BED_DIR
 
 offers 'demo other' run ''
+# Names that would be run are not offered, and not run: on Xen anything may be one.
+mkdir fake
+cat >fake/pvscsictl <<FAKE
+#!/bin/bash
+[[ " \$* " != *" list "* ]] || { printf '  "domain": "x\$(touch ran)",\n  "domain": "plain",\n'; exit; }
+exec "$(command -v pvscsictl)" "\$@"
+FAKE
+chmod +x fake/pvscsictl
+PATH=$E2E_DIR/fake:$PATH offers 'plain' ctl attach ''
+PATH=$E2E_DIR/fake:$PATH offers 'plain' run ''
+[ ! -e ran ] || fail "a domain's name was run as a command"
 offers 'demo' run --timeout 5 d
 offers '--timeout' run --t
 offers 'folder/one.cfg' run demo -- cat folder/o
