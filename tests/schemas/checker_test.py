@@ -60,6 +60,8 @@ class Checker(unittest.TestCase):
         self.assertEqual(mistakes(CONNECTED, "live"), [])
         wrong = CONNECTED.replace('/online = "1"', '/online = "x"')
         self.assertEqual(len(mistakes(wrong, "live")), 1)
+        unbound = CONNECTED.replace(f'{B}/state = "4"', f'{B}/state = "2"').replace(f'{F}/state = "4"', f'{F}/state = "6"')
+        self.assertEqual(mistakes(unbound, "live"), [])
         self.assertEqual(mistakes("", "live"), ["there is no vhost"])
         self.assertEqual(mistakes(CONNECTED, "live", domain="6"), ["there is no vhost"])
 
