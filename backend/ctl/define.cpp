@@ -59,19 +59,17 @@ std::string define(const std::string& directory, const std::string& path) {
 }
 
 std::string undefine(const std::string& directory, const std::string& domain) {
-    const UniqueFd lock = lock_definitions(directory);
     const bool plain = !domain.empty() && domain.find('/') == std::string::npos;
     const fs::path link = link_of(directory, domain);
-    if (plain && !fs::is_symlink(fs::symlink_status(link)) &&
-        fs::exists(changes_file(directory, domain)))
-        return fmt::format("domain '{}' was not defined", printable(domain)) +
-               forget_changes(directory, domain);
-    if (!plain || !fs::is_symlink(fs::symlink_status(link)))
+    const bool defined = plain && fs::is_symlink(fs::symlink_status(link));
+    if (!defined && !(plain && fs::exists(changes_file(directory, domain))))
         throw Failure(ExitCode::not_found,
                       fmt::format("domain '{}' was not defined: there is no {}", printable(domain),
                                   printable(link.string())));
+    const UniqueFd lock = lock_definitions(directory);
     fs::remove(link);
-    return fmt::format("domain '{}' is not given LUNs by itself any more", printable(domain)) +
+    return fmt::format("domain '{}' {}", printable(domain),
+                       defined ? "is not given LUNs by itself any more" : "was not defined") +
            forget_changes(directory, domain);
 }
 
