@@ -6,14 +6,21 @@
 #include "common/hypervisor/xs_store.hpp"
 
 #include <charconv>
+#include <chrono>
+#include <fmt/format.h>
+#include <future>
 #include <stdexcept>
+#include <thread>
 
 namespace pvscsi::hv {
 
 namespace {
 
+/// Of the store's first answer.
+constexpr std::chrono::seconds store_patience{10};
+
 /// A relative path is below the asking domain's own, so this says which one that is.
-DomId own_domain() {
+DomId read_own_domain() {
     XsStore store;
     const auto text = store.read("domid");
     if (!text)
@@ -25,6 +32,19 @@ DomId own_domain() {
     if (error != std::errc{} || end != text->data() + text->size())
         throw std::runtime_error("the store's node domid is not a number");
     return DomId{number};
+}
+
+/// Where no xenstored runs, the kernel's device takes the question and waits for ever; a thread
+/// that has asked is left behind then.
+DomId own_domain() {
+    std::packaged_task<DomId()> question(read_own_domain);
+    auto answer = question.get_future();
+    std::thread(std::move(question)).detach();
+    if (answer.wait_for(store_patience) != std::future_status::ready)
+        throw std::runtime_error(fmt::format(
+            "no answer from xenstored within {} s: is it running? (systemctl status xenstored)",
+            store_patience.count()));
+    return answer.get();
 }
 
 class XenHypervisor final : public Hypervisor {
