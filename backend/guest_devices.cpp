@@ -9,11 +9,9 @@
 
 #include <algorithm>
 #include <fmt/format.h>
-#include <fstream>
 #include <sstream>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <system_error>
 #include <vector>
 
 namespace pvscsi::backend {
@@ -59,18 +57,17 @@ GuestDevices::GuestDevices(fs::path directory, fs::path sysfs)
 void GuestDevices::load() {
     std::error_code none; // the directory is made with the first file
     for (const auto& entry : fs::directory_iterator(directory_, none)) {
+        if (entry.path().extension() == ".new") { // a daemon died at it
+            fs::remove(entry.path(), none);
+            continue;
+        }
         const auto text = read_small_file(entry.path());
         if (!text)
             continue;
-        bool used = false;
         std::istringstream lines(*text);
         for (std::string line; std::getline(lines, line);)
-            if (const auto blank = line.find(' '); blank != std::string::npos) {
+            if (const auto blank = line.find(' '); blank != std::string::npos)
                 files_[{line.substr(blank + 1), line.substr(0, blank)}] = entry.path().filename();
-                used = true;
-            }
-        if (!used) // the machine stopped in the middle of it: nobody would ever remove it
-            fs::remove(entry.path(), none);
     }
 }
 
@@ -101,7 +98,7 @@ std::set<GuestDevices::Lun> GuestDevices::luns_of(const std::string& file) const
     return luns;
 }
 
-/// What counts for udev is that it is there, so it is never absent while it changes.
+/// What counts for udev is that it is there: it never is absent while it changes.
 void GuestDevices::write(const std::string& file) const {
     const auto luns = luns_of(file);
     const fs::path path = directory_ / file;
@@ -112,10 +109,7 @@ void GuestDevices::write(const std::string& file) const {
     std::string text;
     for (const auto& [domain, vdev] : luns)
         text += vdev + " " + domain + "\n";
-    fs::create_directories(directory_);
-    std::ofstream out(path, std::ios::trunc);
-    if (!(out << text << std::flush))
-        throw std::system_error(errno, std::generic_category(), "cannot write " + path.string());
+    replace_small_file(path, text);
 }
 
 void GuestDevices::drop(const Lun& lun) {

@@ -92,10 +92,10 @@ TEST_CASE("what has no name that udev could tell has no file") {
 TEST_CASE("a file that is damaged, or cannot be written, does no harm") {
     const Bed bed;
     fs::create_directory(bed.folder.path("given"));
-    std::ofstream(bed.folder.path("given/naa.1"));              // cut short: nobody's
-    std::ofstream(bed.folder.path("given/naa.2")) << "\nx y\n"; // one line can be read
+    std::ofstream(bed.folder.path("given/naa.1.new")) << "0:0:0:0 demo\n"; // a daemon died at it
+    std::ofstream(bed.folder.path("given/naa.2")) << "\nx y\n";            // one line can be read
     bed.devices().add("demo", "0:0:0:0", "/dev/null");
-    CHECK_FALSE(bed.is_guests("naa.1"));
+    CHECK_FALSE(bed.is_guests("naa.1.new"));
     CHECK(bed.is_guests("naa.2"));
     CHECK(bed.is_guests("naa.6001405aa"));
 
