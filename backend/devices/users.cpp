@@ -111,8 +111,13 @@ bool same_unit(const std::string& a, const std::string& b, const Roots& roots) {
            lun_of(a) == lun_of(b);
 }
 
-std::vector<std::string> users_of_one_path(const std::string& sg, const Roots& roots) {
-    const std::string disk = disk_of_sg(sg, roots);
+/// "sda" of "sg3"; empty if it has none: a tape, a changer.
+std::string disk_of(const std::string& sg, const Roots& roots) {
+    return only_name_in(scsi_folder(sg, roots) / "block");
+}
+
+std::vector<std::string> users_of_path(const std::string& sg, const Roots& roots) {
+    const std::string disk = disk_of(sg, roots);
     return disk.empty() ? std::vector<std::string>() : users_of_disk(disk, roots);
 }
 
@@ -129,39 +134,27 @@ std::vector<std::string> users_of_disk(const std::string& disk, const Roots& roo
     return users;
 }
 
-std::string disk_of_sg(const std::string& sg_node, const Roots& roots) {
-    return only_name_in(roots.sys / "class" / "scsi_generic" / fs::path(sg_node).filename() /
-                        "device" / "block");
-}
-
-std::vector<std::string> users_of_node(const std::string& node, const Roots& roots) {
+std::vector<std::string> users_of_block(const std::string& node, const Roots& roots) {
     struct stat status {};
+    if (::stat(node.c_str(), &status) != 0 || !S_ISBLK(status.st_mode))
+        return {};
     std::error_code error;
-    if (::stat(node.c_str(), &status) != 0)
-        return {};
-    if (S_ISCHR(status.st_mode)) {
-        const std::string disk = disk_of_sg(fs::canonical(node, error), roots);
-        return disk.empty() ? std::vector<std::string>() : users_of_disk(disk, roots);
-    }
-    if (!S_ISBLK(status.st_mode))
-        return {};
     const std::string number =
         std::to_string(::major(status.st_rdev)) + ":" + std::to_string(::minor(status.st_rdev));
-    const fs::path link = roots.sys / "dev" / "block" / number;
-    const std::string name = fs::canonical(link, error).filename();
+    const std::string name = fs::canonical(roots.sys / "dev" / "block" / number, error).filename();
     return error ? std::vector<std::string>() : users_of_disk(name, roots);
 }
 
 std::vector<std::string> users_of_unit(const std::string& sg_node, const Roots& roots,
                                        const fs::path& dev) {
     const std::string own = fs::path(sg_node).filename();
-    auto users = users_of_one_path(own, roots);
-    const std::string disk = disk_of_sg(sg_node, roots);
+    auto users = users_of_path(own, roots);
+    const std::string disk = disk_of(own, roots);
     if (users.empty() && !disk.empty() && is_claimed(dev / disk))
         users.push_back(disk + " is open for somebody alone (EBUSY)");
     for (const std::string& other : names_in(roots.sys / "class" / "scsi_generic"))
         if (other != own && same_unit(own, other, roots))
-            for (const std::string& user : users_of_one_path(other, roots))
+            for (const std::string& user : users_of_path(other, roots))
                 users.push_back("by its other path " + other + ": " + user);
     return users;
 }

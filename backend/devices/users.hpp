@@ -21,10 +21,9 @@ struct Roots {
 [[nodiscard]] std::vector<std::string> users_of_disk(const std::string& disk,
                                                      const Roots& roots = {});
 
-/// The same of any node that leads to a block device, or to a SCSI device that has one: /dev/sda1,
-/// /dev/sg3, a link. Of a partition its own users alone.
-[[nodiscard]] std::vector<std::string> users_of_node(const std::string& node,
-                                                     const Roots& roots = {});
+/// The same of a block device's path: /dev/sda1, a link. Of a partition its own users alone.
+[[nodiscard]] std::vector<std::string> users_of_block(const std::string& node,
+                                                      const Roots& roots = {});
 
 /// Of what a guest is to be given by an sg node, in all ways that there are to tell: its own users,
 /// those of the other paths to the same unit, and whether the kernel lets nobody else have its
@@ -33,8 +32,5 @@ struct Roots {
 [[nodiscard]] std::vector<std::string> users_of_unit(const std::string& sg_node,
                                                      const Roots& roots = {},
                                                      const std::filesystem::path& dev = "/dev");
-
-/// "sda" of the sg node "/dev/sg3"; empty if it has none: a tape, a changer.
-[[nodiscard]] std::string disk_of_sg(const std::string& sg_node, const Roots& roots = {});
 
 } // namespace pvscsi::devices

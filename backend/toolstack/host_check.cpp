@@ -66,7 +66,7 @@ std::optional<Refusal> check_access(const Lun& lun, const std::string& path) {
 /// guest has read.
 std::optional<Refusal> check_unused(const std::string& path) {
     const auto sg = backend::find_sg_node(path);
-    const auto users = sg ? devices::users_of_unit(*sg) : devices::users_of_node(path);
+    const auto users = sg ? devices::users_of_unit(*sg) : devices::users_of_block(path);
     if (users.empty())
         return {};
     std::string list;
