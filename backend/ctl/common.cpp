@@ -93,6 +93,12 @@ std::vector<Remark> find_users(Context& context, const std::vector<Lun>& luns) {
     return mistakes;
 }
 
+void no_such_lun(const std::string& domain, const std::string& lun) {
+    throw Failure(ExitCode::not_found,
+                  fmt::format("domain '{}' has no LUN {}; 'pvscsictl list' shows what it has",
+                              printable(domain), printable(lun)));
+}
+
 void require_free_name(Context& context, DomId guest, const std::string& name,
                        const std::string& vdev) {
     if (name.empty())

@@ -32,6 +32,9 @@ std::optional<VhostEntry> vhost_now(Context& context, const Vhost& vhost);
 /// Mistakes of entries whose backing some LUN in the store has already.
 std::vector<Remark> find_users(Context& context, const std::vector<Lun>& luns);
 
+/// Failure(not_found).
+[[noreturn]] void no_such_lun(const std::string& domain, const std::string& lun);
+
 /// Failure(failed) if another LUN of the guest than that at `vdev` is called so.
 void require_free_name(Context& context, DomId guest, const std::string& name,
                        const std::string& vdev);

@@ -1,5 +1,6 @@
 #include "backend/ctl/daemon_verbs.hpp"
 
+#include "backend/ctl/cells.hpp"
 #include "backend/ctl/daemon_link.hpp"
 #include "backend/ctl/failure.hpp"
 #include "backend/ctl/table.hpp"
@@ -8,24 +9,12 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include <array>
-
 namespace pvscsi::ctl {
 
 namespace {
 
 using nlohmann::json;
 using toolstack::printable;
-
-/// "1.5 GiB"
-std::string size_text(std::uint64_t bytes) {
-    constexpr std::array units{"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
-    auto value = static_cast<double>(bytes);
-    std::size_t unit = 0;
-    for (; value >= 1024 && unit + 1 < units.size(); ++unit)
-        value /= 1024;
-    return fmt::format("{:.{}f} {}", value, unit == 0 ? 0 : 1, units[unit]);
-}
 
 std::string time_text(std::uint64_t seconds) {
     const auto days = seconds / 86400;
@@ -43,13 +32,13 @@ std::vector<std::string> cells_of(const json& lun) {
     const auto number = [&](const char* key) { return lun.at(key).get<std::uint64_t>(); };
     const auto& domain = lun.at("domain").get_ref<const std::string&>();
     const std::uint64_t refused = number("task_sets_full") + number("conflicts");
-    return {domain.empty() ? "-" : printable(domain),
+    return {or_dash(domain),
             std::to_string(number("domid")),
             lun.at("vdev"),
             std::to_string(number("in_flight")),
             std::to_string(number("commands")),
-            size_text(number("read_bytes")),
-            size_text(number("written_bytes")),
+            memory_text(number("read_bytes")),
+            memory_text(number("written_bytes")),
             std::to_string(number("check_conditions")),
             std::to_string(refused),
             std::to_string(number("host_errors") + number("other_statuses"))};
@@ -60,8 +49,8 @@ std::vector<std::string> counts_text(const json& lun) {
     return {
         fmt::format("{} commands have ended, {} at the unit now", number("commands"),
                     number("in_flight")),
-        fmt::format("{} read, {} written", size_text(number("read_bytes")),
-                    size_text(number("written_bytes"))),
+        fmt::format("{} read, {} written", memory_text(number("read_bytes")),
+                    memory_text(number("written_bytes"))),
         fmt::format("{} times CHECK CONDITION, {} TASK SET FULL or BUSY, {} RESERVATION CONFLICT, "
                     "{} other failures",
                     number("check_conditions"), number("task_sets_full"), number("conflicts"),

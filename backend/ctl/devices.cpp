@@ -1,5 +1,6 @@
 #include "backend/ctl/devices.hpp"
 
+#include "backend/ctl/cells.hpp"
 #include "backend/ctl/table.hpp"
 #include "backend/targets/sg/open.hpp"
 #include "backend/targets/sg/resolve.hpp"
@@ -10,7 +11,6 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <array>
 #include <map>
 
 namespace pvscsi::ctl {
@@ -47,32 +47,17 @@ Users guests_of(Context& context, const fs::path& sysfs) {
     return users;
 }
 
-/// As disks are sold: powers of ten.
-std::string size_text(std::uint64_t bytes) {
-    constexpr std::array units{"B", "kB", "MB", "GB", "TB", "PB", "EB"};
-    if (bytes == 0)
-        return "-";
-    auto value = static_cast<double>(bytes);
-    std::size_t unit = 0;
-    for (; value >= 1000 && unit + 1 < units.size(); ++unit)
-        value /= 1000;
-    return fmt::format("{:.{}f} {}", value, value < 10 && unit > 0 ? 1 : 0, units[unit]);
-}
-
-std::string or_dash(const std::string& text) {
-    return text.empty() ? "-" : printable(text);
-}
-
 std::string to_table(const std::vector<devices::Device>& list) {
     Table table({"DEVICE", "TYPE", "ADDRESS", ">SIZE", "MODEL", "NODES", "CONTENT", "USED BY"});
     for (const devices::Device& device : list) {
         const std::string model = device.vendor +
                                   (device.vendor.empty() || device.model.empty() ? "" : " ") +
                                   device.model;
-        table.add(
-            {printable(device.node), device.kind, or_dash(device.address), size_text(device.size),
-             or_dash(model), or_dash(fmt::format("{}", fmt::join(device.nodes, " "))),
-             or_dash(device.content), or_dash(fmt::format("{}", fmt::join(device.users, ", ")))});
+        table.add({printable(device.node), device.kind, or_dash(device.address),
+                   capacity_text(device.size), or_dash(model),
+                   or_dash(fmt::format("{}", fmt::join(device.nodes, " "))),
+                   or_dash(device.content),
+                   or_dash(fmt::format("{}", fmt::join(device.users, ", ")))});
         if (!device.link.empty())
             table.remark(printable(device.link));
         if (!device.name.empty())

@@ -1,5 +1,6 @@
 #include "backend/ctl/lun_rows.hpp"
 
+#include "backend/ctl/cells.hpp"
 #include "backend/ctl/table.hpp"
 #include "backend/toolstack/text.hpp"
 
@@ -16,10 +17,6 @@ using toolstack::printable;
 
 const char* mode_of(const LunRow& row) {
     return row.read_only ? "ro" : "rw";
-}
-
-std::string or_dash(const std::string& text) {
-    return text.empty() ? "-" : printable(text);
 }
 
 std::string nodes_of(const LunRow& row) {

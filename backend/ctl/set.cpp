@@ -92,9 +92,7 @@ std::string set(Context& context, const std::string& name, const std::string& lu
                                  [&](hv::StoreTxn txn) { return change_one(txn, vhost.vhost); }),
                     "cannot change " + vhost.vhost.back());
     if (vdev.empty())
-        throw Failure(ExitCode::not_found,
-                      fmt::format("domain '{}' has no LUN {}; 'pvscsictl list' shows what it has",
-                                  printable(domain.name), printable(lun_name)));
+        no_such_lun(domain.name, lun_name);
     return fmt::format("{} of domain {} '{}': {}", vdev, domain.id.value(), printable(domain.name),
                        printable(fmt::format("{}", fmt::join(options, ", "))));
 }

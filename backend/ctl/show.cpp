@@ -1,6 +1,7 @@
 #include "backend/ctl/common.hpp"
 #include "backend/ctl/list.hpp"
 #include "backend/toolstack/text.hpp"
+#include "ring/abi.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -37,7 +38,8 @@ std::string lun_text(const LunRow& row, const VhostEntry& vhost, const LunEntry&
         fmt::format("{}, {}", row.target, row.read_only ? "read only" : "read and write"));
     add(text, "device", device_text(device_of(lun)));
     add(text, "unit", row.unit);
-    add(text, "queue depth", lun.queue_depth.empty() ? "16, the ring's" : lun.queue_depth);
+    add(text, "queue depth",
+        lun.queue_depth.empty() ? fmt::format("{}, the ring's", ring::ring_size) : lun.queue_depth);
     add(text, "timeout", lun.timeout.empty() ? "the guest's" : "at most " + lun.timeout + " s");
     add(text, "vhost",
         fmt::format("{}; {}, {}", row.vhost, end_text("the guest", vhost.front),
@@ -81,11 +83,10 @@ std::string show(Context& context, const ShowOptions& options, const LunCountsOf
         return text;
     if (!domain)
         find_domain(context, options.what); // fails, with the domains that there are
+    if (!lun_wanted.empty())
+        no_such_lun(options.what, lun_wanted);
     throw Failure(ExitCode::not_found,
-                  lun_wanted.empty()
-                      ? fmt::format("domain '{}' has no LUNs", printable(options.what))
-                      : fmt::format("domain '{}' has no LUN {}; 'pvscsictl list' shows what it has",
-                                    printable(options.what), printable(lun_wanted)));
+                  fmt::format("domain '{}' has no LUNs", printable(options.what)));
 }
 
 } // namespace pvscsi::ctl
