@@ -6,14 +6,11 @@
 
 namespace pvscsi::backend {
 
-void DataPath::add_lun(const ring::Address& address, std::shared_ptr<Target> target,
-                       unsigned queue_depth) {
+void DataPath::add_lun(const ring::Address& address, std::shared_ptr<Target> target) {
     target->attach(worker_);
     auto lun = std::make_shared<Lun>();
     lun->address = address;
     lun->target = std::move(target);
-    if (queue_depth != 0)
-        lun->queue_depth = queue_depth;
     luns_.add(std::move(lun));
 }
 

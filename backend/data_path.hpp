@@ -21,10 +21,9 @@ class DataPath : public std::enable_shared_from_this<DataPath> {
     [[nodiscard]] Worker& worker() noexcept { return worker_; }
 
     /// Throws what the target's attach() throws. The address must be free.
+    void add_lun(const ring::Address& address, std::shared_ptr<Target> target);
     /// `queue_depth`: commands that the guest may have at the unit; 0: as many as the ring holds.
-    void add_lun(const ring::Address& address, std::shared_ptr<Target> target,
-                 unsigned queue_depth = 0);
-    /// What add_lun() and the target's opening were told, while it is served.
+    /// `longest`: see Target::limit_time().
     void limit_lun(const ring::Address& address, unsigned queue_depth,
                    std::chrono::seconds longest) noexcept;
     /// A dead daemon's commands do not leave the unit's device by themselves: resets it.

@@ -152,8 +152,8 @@ bool Vhost::serve_lun(const LunNode& node, State next, std::shared_ptr<Target> t
         return false;
     }
     data_->worker().call([&] {
-        data_->add_lun(address, std::move(target), config.queue_depth);
-        // It may have been opened a while ago.
+        data_->add_lun(address, std::move(target));
+        // Also what the target was opened with, for that may be a while ago.
         data_->limit_lun(address, config.queue_depth, std::chrono::seconds(config.timeout));
     });
     luns_[node.name] = {address, opening};
