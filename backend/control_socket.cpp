@@ -1,9 +1,6 @@
 #include "backend/control_socket.hpp"
 
-#include "common/base/log.hpp"
-
 #include <boost/asio/read_until.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
 
 #include <cerrno>
@@ -125,11 +122,12 @@ void ControlSocket::accept() {
     acceptor_.async_accept([this](const Error& error, stream_protocol::socket socket) {
         if (error == boost::asio::error::operation_aborted)
             return;
-        // One too many is closed at once: its peer sees that, and may come again.
-        if (!error && shared_->connections < most_connections)
-            std::make_shared<Connection>(shared_, std::move(socket))->read();
-        if (!error)
+        if (!error) {
+            // One too many is closed at once: its peer sees that, and may come again.
+            if (shared_->connections < most_connections)
+                std::make_shared<Connection>(shared_, std::move(socket))->read();
             return accept();
+        }
         // Out of descriptors, most likely: the one that waits would be refused again at once.
         log_.warning("control connection not accepted error=\"{}\"", error.message());
         pause_.expires_after(refusal_pause);
