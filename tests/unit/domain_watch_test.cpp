@@ -48,6 +48,12 @@ struct Bed {
     void set(const std::string& path, const std::string& value) {
         REQUIRE(store.write(path, value));
     }
+    /// One that keeps `devices` as well.
+    void start_daemon(GuestDevices& devices) {
+        watch = std::make_shared<DomainWatch>(control, seen, DomId{0},
+                                              std::vector<std::string>{folder.path("*.cfg")},
+                                              std::string{}, &devices);
+    }
     /// A device that is named as its guest is.
     void given(const std::string& name) const {
         std::filesystem::create_directory(folder.path("given"));
@@ -112,9 +118,7 @@ TEST_CASE("devices stay the guest's while it runs or a file names it") {
     bed.given("running");
     bed.given("gone");
     GuestDevices devices(bed.folder.path("given"));
-    bed.watch = std::make_shared<DomainWatch>(bed.control, bed.seen, DomId{0},
-                                              std::vector<std::string>{bed.folder.path("*.cfg")},
-                                              std::string{}, &devices);
+    bed.start_daemon(devices);
     bed.folder.file("a.cfg", "name = \"defined\"\nvscsi = [ 'a mistake' ]\n");
     bed.start(5, "running");
     SECTION("but are not given up while that can't be told") {
@@ -131,6 +135,29 @@ TEST_CASE("devices stay the guest's while it runs or a file names it") {
     bed.watch->look();
     CHECK(bed.is_given("defined"));
     CHECK_FALSE(bed.is_given("running"));
+}
+
+TEST_CASE("devices stay the guest's if its file came while no domain did") {
+    Bed bed;
+    bed.given("demo");
+    GuestDevices devices(bed.folder.path("given"));
+    bed.start(5);
+    SECTION("it ran already, and ends") {
+        bed.start_daemon(devices);
+        bed.watch->look();
+        bed.define("a", "'ram:1M,0:0:0:0'");
+        bed.end(5);
+    }
+    SECTION("the daemon starts, and no domain runs") {
+        bed.end(5);
+        bed.define("a", "'ram:1M,0:0:0:0'");
+        bed.start_daemon(devices);
+    }
+    bed.watch->look();
+    CHECK(bed.is_given("demo"));
+    std::filesystem::remove(bed.folder.path("a.cfg"));
+    bed.watch->look();
+    CHECK_FALSE(bed.is_given("demo"));
 }
 
 TEST_CASE("vhosts that are there already are left alone") {
