@@ -65,6 +65,19 @@ TEST_CASE("a daemon that comes after another one goes on with the connection") {
         bed.until([&] { return opened.size() == 2 && bed.held(1) == 1; });
         CHECK(busy_looks == 0);
     }
+    SECTION("with what was set while the other one's commands were at the device") {
+        bed.put(bed.dev("dev-0", "timeout"), "30");
+        busy_looks = 100;
+        bed.start_daemon();
+        bed.until([] { return busy_looks < 99; });
+        REQUIRE(opened.size() == 2);
+        bed.put(bed.dev("dev-0", "timeout"), "7");
+        bed.settle();
+        longest = -1;
+        busy_looks = 0;
+        bed.until([&] { return bed.held(1) == 1; });
+        CHECK(longest == 7);
+    }
     SECTION("and closes it if the ring is not the same one") {
         bed.offer_ring(); // the guest started anew meanwhile
         bed.put(bed.f + "/state", "4");
