@@ -1,11 +1,17 @@
 #include "common/base/log.hpp"
 
+#include "common/base/journal_fields.hpp"
+
 #include <algorithm>
 #include <array>
 #include <memory>
+#include <mutex>
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/sinks/systemd_sink.h>
 #include <spdlog/spdlog.h>
+#include <sys/uio.h>
+#include <syslog.h>
+#include <systemd/sd-journal.h>
 
 #include <cstdlib>
 
@@ -29,6 +35,42 @@ constexpr spdlog::level::level_enum to_spdlog(Level level) {
 
 constexpr std::array<std::string_view, 4> names{"debug", "info", "warning", "error"};
 
+/// Lines to systemd's journal, with the fields that they name.
+class JournalSink : public spdlog::sinks::base_sink<std::mutex> {
+  public:
+    explicit JournalSink(const std::string& program) : program_("SYSLOG_IDENTIFIER=" + program) {}
+
+  private:
+    static int priority_of(spdlog::level::level_enum level) {
+        switch (level) {
+        case spdlog::level::trace:
+        case spdlog::level::debug:
+            return LOG_DEBUG;
+        case spdlog::level::info:
+            return LOG_INFO;
+        case spdlog::level::warn:
+            return LOG_WARNING;
+        default:
+            return LOG_ERR;
+        }
+    }
+    static iovec part(std::string& field) { return {field.data(), field.size()}; }
+
+    void sink_it_(const spdlog::details::log_msg& message) override {
+        const std::string_view text(message.payload.data(), message.payload.size());
+        std::string line = fmt::format("MESSAGE={}", text);
+        std::string priority = fmt::format("PRIORITY={}", priority_of(message.level));
+        std::vector<std::string> fields = journal_fields(text);
+        std::vector<iovec> parts{part(line), part(priority), part(program_)};
+        std::transform(fields.begin(), fields.end(), std::back_inserter(parts), part);
+        // Without a journal there is nobody to tell.
+        static_cast<void>(sd_journal_sendv(parts.data(), static_cast<int>(parts.size())));
+    }
+    void flush_() override {}
+
+    std::string program_;
+};
+
 } // namespace
 
 std::string_view to_string(Level level) noexcept {
@@ -46,7 +88,7 @@ void init(std::string_view program, Level level) {
     const std::string name(program);
     // systemd sets JOURNAL_STREAM for a service whose output goes to the journal.
     if (std::getenv("JOURNAL_STREAM") != nullptr) {
-        auto sink = std::make_shared<spdlog::sinks::systemd_sink_mt>(name);
+        auto sink = std::make_shared<JournalSink>(name);
         spdlog::set_default_logger(std::make_shared<spdlog::logger>(name, sink));
     } else {
         auto sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
