@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <grp.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <system_error>
 #include <unistd.h>
 
@@ -26,13 +27,21 @@ constexpr std::chrono::seconds refusal_pause{1};
     throw std::system_error(errno, std::generic_category(), "cannot make " + path);
 }
 
+stream_protocol::endpoint endpoint_at(const std::string& path) {
+    if (path.size() >= sizeof(::sockaddr_un::sun_path)) {
+        errno = ENAMETOOLONG;
+        fail(path);
+    }
+    return {path};
+}
+
 /// Its owner is whom the daemon runs as; nobody else gets in before the mode is set.
 stream_protocol::acceptor open_acceptor(boost::asio::io_context& control, const std::string& path) {
+    const auto endpoint = endpoint_at(path);
     stream_protocol::acceptor acceptor(control, stream_protocol());
     if (::unlink(path.c_str()) != 0 && errno != ENOENT)
         fail(path);
     Error error;
-    const stream_protocol::endpoint endpoint(path); // throws if it is too long
     const mode_t before = ::umask(0177);
     acceptor.bind(endpoint, error);
     ::umask(before);
