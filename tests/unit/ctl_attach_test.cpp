@@ -151,6 +151,27 @@ TEST_CASE("attach makes a vhost that is not there, and removes it again if that 
         CHECK_FALSE(bed.has(second));
         CHECK_FALSE(bed.has("/local/domain/5/device/vscsi/1"));
     }
+    SECTION("but for what somebody else has put there meanwhile") {
+        bed.context.patience = 30s;
+        const Vhost vhost{DomId{0}, DomId{5}, DevId{1}};
+        const Lun other = parse_vscsi({"ram:3M,1:0:0:1"}).luns.at(0);
+        const OtherSide daemon(bed.host, [&, put = false](hv::Store& store) mutable {
+            if (at(store, second + "/vscsi-devs/dev-0/state") != "1" || std::exchange(put, true))
+                return;
+            static_cast<void>(hv::transact(store, [&](hv::StoreTxn txn) -> Result<void> {
+                const auto done = write_lun(store, txn, vhost, other);
+                return done ? Result<void>() : unexpected(done.error());
+            }));
+            static_cast<void>(store.write(second + "/feature-sg-grant", "512"));
+            static_cast<void>(store.write(second + "/vscsi-devs/dev-0/error", "no"));
+            static_cast<void>(store.write(second + "/vscsi-devs/dev-0/state", "6"));
+        });
+        CHECK_THROWS_AS(attach(bed.context, "demo", "ram:2M,1:0:0:0"), Failure);
+        CHECK_FALSE(bed.has(second + "/vscsi-devs/dev-0"));
+        CHECK(bed.get(second + "/vscsi-devs/dev-1/p-dev") == "ram:3M");
+        CHECK(bed.get(second + "/online") == "1");
+        CHECK(bed.get("/local/domain/5/device/vscsi/1/state") == "1");
+    }
     CHECK(bed.get(back + "/state") == "4");
 }
 
