@@ -34,3 +34,19 @@ pvscsi-run h -- sg_inq "$(disk 0)" | grep -q scsi_debug || fail "it is not given
 must pvscsictl destroy h
 guest_down
 scsi_debug_unload
+
+# What is open for somebody alone leaves no trace in sysfs: here a guest has a partition of it.
+scsi_debug dev_size_mb=16 num_parts=1
+node=${debug_nodes[0]}
+disk=$(ls "/sys/class/scsi_generic/${node##*/}/device/block")
+guest_up "/dev/${disk}1"
+for name in "$node" "/dev/$disk"; do
+    pvscsictl check "$name,1:0:0:0" >/tmp/check 2>&1 && fail "it may be given: $name"
+    cat /tmp/check
+    grep -q "this host uses it: $disk is open for somebody alone" /tmp/check || fail "the reason is not said"
+done
+must pvscsictl destroy g
+wait_until 10 pvscsictl check "$node,1:0:0:0" || fail "it is still taken for used"
+must bed_stop
+trap - EXIT
+scsi_debug_unload
