@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t max_name = 64;
 
+/// Never a VDEV, which has colons: where both may be given, they are told apart.
 bool is_name(std::string_view text) {
     return !text.empty() && text.size() <= max_name &&
            std::all_of(text.begin(), text.end(), [](char c) {

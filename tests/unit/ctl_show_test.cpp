@@ -155,6 +155,7 @@ TEST_CASE("set changes what may be changed, all of it or nothing") {
     CHECK_THAT(why("0:0:0:0", {"name"}, wrong), Contains("'name' cannot be set"));
     CHECK_THAT(why("0:0:0:0", {"queue-depth=0"}, wrong), Contains("1 to 256"));
     CHECK_THAT(why("0:0:0:0", {"name=x", "name=y"}, wrong), Contains("given twice"));
+    CHECK_THAT(why("0:0:0:0", {"name=0:0:0:1"}, wrong), Contains("'.', '_' and '-'"));
     attach(bed.context, "demo", "ram:1M,3:0:0:0,name=far");
     CHECK_THAT(why("0:0:0:0", {"name=far"}, ExitCode::failed), Contains("taken by 3:0:0:0"));
     CHECK(bed.failure([&] { attach(bed.context, "demo", "ram:1M,4:0:0:0,name=far"); }).code() ==

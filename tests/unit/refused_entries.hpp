@@ -239,6 +239,7 @@ inline constexpr std::array refused_entries{
     RefusedEntry{"ram:1M,0:0:0:0,name=a/b", "name=a/b", "no value of the option", "1 to 64 letters"},
     RefusedEntry{"ram:1M,0:0:0:0,name=a=b", "name=a=b", "no value of the option", "1 to 64 letters"},
     RefusedEntry{"ram:1M,0:0:0:0,name=a:b", "name=a:b", "no value of the option", "1 to 64 letters"},
+    RefusedEntry{"ram:1M,0:0:0:0,name=0:0:1:0", "name=0:0:1:0", "no value of the option", "1 to 64 letters"},
     RefusedEntry{"ram:1M,0:0:0:0,name=ä", "name=ä", "no value of the option", "1 to 64 letters"},
     RefusedEntry{"ram:1M,0:0:0:0,name=a\"b", "name=a\"b", "no value of the option", "1 to 64 letters"},
     RefusedEntry{"ram:1M,0:0:0:0,name=nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn", "name=nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn", "no value of the option", "1 to 64 letters"},
