@@ -3,6 +3,7 @@
 #include "backend/toolstack/host_check.hpp"
 #include "backend/toolstack/served.hpp"
 #include "backend/toolstack/text.hpp"
+#include "backend/toolstack/unit_check.hpp"
 #include "backend/toolstack/xl_file.hpp"
 
 #include <algorithm>
@@ -43,6 +44,16 @@ void add(Findings& findings, std::vector<Remark> remarks) {
                      [](const Remark& a, const Remark& b) { return a.entry < b.entry; });
 }
 
+std::vector<Lun> sound_luns(const ParsedList& list) {
+    std::vector<Lun> sound;
+    std::copy_if(
+        list.luns.begin(), list.luns.end(), std::back_inserter(sound), [&](const Lun& lun) {
+            return std::none_of(list.mistakes.begin(), list.mistakes.end(),
+                                [&](const Remark& mistake) { return mistake.entry == lun.entry; });
+        });
+    return sound;
+}
+
 CheckResult result_of(const Findings& findings) {
     CheckResult result{findings.lines, findings.notes, findings.list.luns.size()};
     for (const Remark& mistake : findings.list.mistakes)
@@ -74,6 +85,11 @@ CheckResult check(Context& context, const std::string& what) {
     for (auto&& more : {check_backings(luns), find_users(context, luns)})
         remarks.insert(remarks.end(), more.begin(), more.end());
     add(findings, std::move(remarks));
+    // Only now: a unit that somebody uses is not asked.
+    auto more = check_units(sound_luns(findings.list));
+    add(findings, std::move(more.mistakes));
+    auto& warnings = findings.list.warnings;
+    std::move(more.warnings.begin(), more.warnings.end(), std::back_inserter(warnings));
     return result_of(findings);
 }
 
