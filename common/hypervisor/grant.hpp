@@ -71,7 +71,8 @@ class SharedPages {
     [[nodiscard]] virtual std::span<std::byte> bytes() noexcept = 0;
     [[nodiscard]] virtual std::span<const GrantRef> refs() const noexcept = 0;
     /// Takes the access back: ok, or busy while the peer has a page mapped (nothing is changed
-    /// for that page then). After ok the peer's next attempt gets bad_ref.
+    /// for that page then). After ok the peer's next attempt gets bad_ref. On Xen never busy: the
+    /// page is no more ours, and the kernel keeps it until the peer has let go (gntalloc).
     virtual GrantStatus end_access() noexcept = 0;
 };
 

@@ -18,7 +18,7 @@ struct Attack {
 struct NamedAttack {
     const char* name;
     void (*run)(Attack&);
-    bool makes_guests = false; ///< so it is not for one that runs in a guest
+    bool needs_host = false; ///< makes guests, or asks what only the embedded host tells
 };
 
 std::span<const NamedAttack> request_attacks();
@@ -30,6 +30,15 @@ std::span<const NamedAttack> store_attacks();
 std::span<const NamedAttack> storm_attacks();
 /// Everything at once, as the seed has it, for so long.
 void random_attack(Attack& attack, std::chrono::milliseconds duration);
+
+/// So often, or for so long: in an emulated machine each write to the store takes its time.
+constexpr std::chrono::seconds longest_storm{15};
+template <class Function>
+void repeat(int times, Function function) {
+    const auto end = std::chrono::steady_clock::now() + longest_storm;
+    for (int i = 0; i < times && std::chrono::steady_clock::now() < end; ++i)
+        function(i);
+}
 
 /// What every response has to be like, whatever was asked.
 void expect_sane(const ring::WireResponse& response, const ring::WireRequest& request);

@@ -171,7 +171,7 @@ std::vector<NamedAttack> all_attacks(bool in_guest) {
     for (const auto group : {request_attacks(), task_attacks(), index_attacks(), grant_attacks(),
                              race_attacks(), store_attacks(), storm_attacks()})
         std::copy_if(group.begin(), group.end(), std::back_inserter(all),
-                     [&](const NamedAttack& attack) { return !in_guest || !attack.makes_guests; });
+                     [&](const NamedAttack& attack) { return !in_guest || !attack.needs_host; });
     return all;
 }
 
