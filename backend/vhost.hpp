@@ -100,15 +100,8 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
     void serve(xenbus::State ours, xenbus::State theirs);
     /// False: not ready for a connection yet; it is looked at again soon.
     bool greet(xenbus::State ours);
-    void connect(xenbus::State ours);
     void while_connected(xenbus::State ours);
     void reconfigure(xenbus::State ours);
-    void disconnect(xenbus::State ours, xenbus::State next);
-    void disconnected(xenbus::State next, bool served);
-    /// After failures of our own there is a pause before the next offer, which grows; without it
-    /// both ends would go through their states as fast as they can.
-    void failed_again();
-    [[nodiscard]] bool may_offer();
     void nothing_left(xenbus::State ours);
     void after_closed();
     [[nodiscard]] bool online();
@@ -125,29 +118,41 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
     void go_on_later();
     void go_on();
 
+    // vhost_luns.cpp
     void limit_lun(const std::string& node_name);
     void begin_round();
     bool open_lun(const LunNode& node);
-    [[nodiscard]] std::shared_ptr<Target> open_target(const std::string& node_name);
     bool serve_lun(const LunNode& node, xenbus::State next, std::shared_ptr<Target> target);
-    [[nodiscard]] std::string domain_name();
-    void require_same_unit(const std::string& text, const xenbus::VirtualAddress& address);
-    void forget_unit(const std::string& node_name);
     void not_opened(const std::string& node_name, const std::string& reason);
     void listen_to(Target& target, const std::string& node_name, std::uint64_t opening);
     void lun_failed(const std::string& node_name, const std::string& reason);
     void warn_of_lun(const std::string& node_name, const std::string& what);
     [[nodiscard]] bool serves(const std::string& node_name, std::uint64_t opening) const;
-    [[nodiscard]] std::string memory_path(const std::string& node_name) const;
     std::map<std::string, ServedLun>::iterator
     let_go(std::map<std::string, ServedLun>::iterator lun);
     void close_failed_luns();
     void close_removed_luns(const std::vector<LunNode>& nodes);
     void close_vanished_luns();
     void confirm_luns(xenbus::State from, xenbus::State to);
+
+    // vhost_backing.cpp
+    [[nodiscard]] std::shared_ptr<Target> open_target(const std::string& node_name);
+    [[nodiscard]] std::string domain_name();
+    void require_same_unit(const std::string& text, const xenbus::VirtualAddress& address);
+    void forget_unit(const std::string& node_name);
+    [[nodiscard]] std::string memory_path(const std::string& node_name) const;
+
+    // vhost_link.cpp
+    void connect(xenbus::State ours);
     [[nodiscard]] Expected<Endpoint, std::string> read_endpoint();
     [[nodiscard]] bool same_connection();
     [[nodiscard]] Expected<void, std::string> link_up(std::unique_ptr<Journal> journal);
+    void disconnect(xenbus::State ours, xenbus::State next);
+    void disconnected(xenbus::State next, bool served);
+    /// After failures of our own there is a pause before the next offer, which grows; without it
+    /// both ends would go through their states as fast as they can.
+    void failed_again();
+    [[nodiscard]] bool may_offer();
 
     // vhost_takeover.cpp
     void await_predecessor();
