@@ -162,6 +162,7 @@ TEST_CASE("attach makes a vhost that is not there, and removes it again if that 
                 const auto done = write_lun(store, txn, vhost, other);
                 return done ? Result<void>() : unexpected(done.error());
             }));
+            static_cast<void>(store.write(second + "/vscsi-devs/dev-1/state", "3"));
             static_cast<void>(store.write(second + "/feature-sg-grant", "512"));
             static_cast<void>(store.write(second + "/vscsi-devs/dev-0/error", "no"));
             static_cast<void>(store.write(second + "/vscsi-devs/dev-0/state", "6"));
