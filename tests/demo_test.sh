@@ -2,19 +2,11 @@
 # tests/demo.sh as a suite: what it shows, that it leaves nothing behind, that --keep keeps.
 set -u
 cd "$(dirname "$0")/.." || exit 1
+# shellcheck source=tests/support/checks.sh
+. tests/support/checks.sh
 export PVSCSI_BUILD=${BUILD:-$PWD/build}
 unset PVSCSI_HOST XENSTORED_PATH
 
-passed=0 failed=0
-check() { # NAME COMMAND...
-    if "${@:2}"; then
-        echo "ok $1"
-        passed=$((passed + 1))
-    else
-        echo "not ok $1"
-        failed=$((failed + 1))
-    fi
-}
 TMPDIR=$(mktemp -d)
 export TMPDIR
 out=$TMPDIR.out
@@ -55,5 +47,4 @@ check demo-kept-two-daemons two_running
 check demo-kept-can-be-used goes_on
 check demo-kept-can-be-ended ends
 check demo-kept-leaves-nothing nothing_left
-echo "$passed passed, $failed failed, 0 skipped"
-[ "$failed" = 0 ]
+checks_end

@@ -4,17 +4,9 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/support/bed.sh
 . tests/support/bed.sh
+# shellcheck source=tests/support/checks.sh
+. tests/support/checks.sh
 
-passed=0 failed=0
-check() { # NAME COMMAND...
-    if "${@:2}"; then
-        echo "ok $1"
-        passed=$((passed + 1))
-    else
-        echo "not ok $1"
-        failed=$((failed + 1))
-    fi
-}
 # says STATUS TEXT COMMAND...: ends with that status and says that, on either output.
 says() {
     local wanted=$1 text=$2 status=0 said
@@ -166,5 +158,4 @@ check destroy-twice says 4 "there is no domain 'demo'" pvscsictl destroy demo
 
 trap - EXIT
 check bed-ends-cleanly bed_stop
-echo "$passed passed, $failed failed, 0 skipped"
-[ "$failed" = 0 ]
+checks_end

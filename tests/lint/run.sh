@@ -2,17 +2,9 @@
 # What the compiler does not look at: layout, shell scripts, marks of unfinished work.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tests/support/checks.sh
+. tests/support/checks.sh
 
-passed=0 failed=0
-check() { # NAME COMMAND...
-    if "${@:2}"; then
-        echo "ok $1"
-        passed=$((passed + 1))
-    else
-        echo "not ok $1"
-        failed=$((failed + 1))
-    fi
-}
 layout() {
     git ls-files '*.cpp' '*.hpp' '*.c' '*.h' | xargs clang-format-14 --dry-run -Werror
 }
@@ -33,5 +25,4 @@ fi
 check lint-layout layout
 check lint-shell shell
 check lint-marks marks
-echo "$passed passed, $failed failed, 0 skipped"
-[ "$failed" = 0 ]
+checks_end

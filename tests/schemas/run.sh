@@ -4,19 +4,11 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/support/bed.sh
 . tests/support/bed.sh
+# shellcheck source=tests/support/checks.sh
+. tests/support/checks.sh
 
 checker=$PWD/xenstore-schemas/check_schemas.py
 export checker
-passed=0 failed=0
-stage() { # NAME COMMAND...
-    if "${@:2}"; then
-        echo "ok $1"
-        passed=$((passed + 1))
-    else
-        echo "not ok $1"
-        failed=$((failed + 1))
-    fi
-}
 conforms() { "$checker" "$@"; }
 # The daemon and the guest write when they get to it: look until it is so, or time is over.
 becomes() {
@@ -37,9 +29,9 @@ CFG
 luns=0:0:0:0,0:0:1:254,3:0:0:0
 
 pvscsictl create --no-wait "$BED_DIR/demo.cfg" || exit 1
-stage created conforms created --luns "$luns"
+check created conforms created --luns "$luns"
 bed_daemon_start || exit 1
-stage offered becomes offered --luns "$luns"
+check offered becomes offered --luns "$luns"
 
 guest=$BED_DIR/guest.sh
 cat >"$guest" <<GUEST
@@ -59,36 +51,35 @@ echo numbers >>stages
 pvscsictl detach demo 0:0:3:0
 GUEST
 (cd "$BED_DIR" && export BED_DIR && : >stages && pvscsi-run demo -- bash guest.sh)
-for name in connected added removed numbers; do stage "$name" grep -qx "$name" "$BED_DIR/stages"; done
+for name in connected added removed numbers; do check "$name" grep -qx "$name" "$BED_DIR/stages"; done
 
-stage closed becomes closed --luns "$luns"
-stage connected-again pvscsi-run demo -- "$checker" connected --luns "$luns"
-stage closed-again becomes closed --luns "$luns"
+check closed becomes closed --luns "$luns"
+check connected-again pvscsi-run demo -- "$checker" connected --luns "$luns"
+check closed-again becomes closed --luns "$luns"
 export PVSCSI_SCHEMAS=$PWD/xenstore-schemas
-stage check-store pvscsictl check --store demo
+check check-store pvscsictl check --store demo
 lun=$(xenstore-ls -f /local/domain/0/backend/vscsi | sed -n 's,/mode = .*,,p' | head -n 1)
 xenstore-write "$lun/mode" x "$lun/other" 1
 found=$(pvscsictl check --store demo; echo "status $?")
-stage check-store-finds [ "$(grep -c "^$lun/\|^status 1" <<<"$found")" = 3 ]
+check check-store-finds [ "$(grep -c "^$lun/\|^status 1" <<<"$found")" = 3 ]
 xenstore-rm "$lun/other"
 xenstore-write "$lun/mode" w
-stage list-schema python3 -c '
+check list-schema python3 -c '
 import json, jsonschema, subprocess, sys
 rows = json.loads(subprocess.check_output(["pvscsictl", "list", "--json"]))
 schema = json.load(open("backend/ctl/list.schema.json"))
 jsonschema.Draft202012Validator.check_schema(schema)
 jsonschema.Draft202012Validator(schema).validate(rows)
 sys.exit(0 if len(rows) == 3 else 1)'
-stage destroy pvscsictl destroy demo
-stage destroyed conforms destroyed
+check destroy pvscsictl destroy demo
+check destroyed conforms destroyed
 
 # A daemon that is killed with a guest connected leaves nodes; destroy clears them all the same.
 pvscsictl create "$BED_DIR/demo.cfg" || exit 1
 bed_daemon_kill
-stage destroy-without-daemon pvscsictl destroy --timeout 0.5 demo
-stage destroyed-without-daemon conforms destroyed
+check destroy-without-daemon pvscsictl destroy --timeout 0.5 demo
+check destroyed-without-daemon conforms destroyed
 
 trap - EXIT
-stage bed-ends-cleanly bed_stop
-echo "$passed passed, $failed failed, 0 skipped"
-[ "$failed" = 0 ]
+check bed-ends-cleanly bed_stop
+checks_end
