@@ -168,8 +168,9 @@ class VhostBed {
         });
     }
 
-    void create(std::initializer_list<std::pair<std::string, std::string>> luns,
-                const std::string& state = "2") {
+    using Luns = std::initializer_list<std::pair<std::string, std::string>>; ///< VDEV, PDEV
+
+    void create(Luns luns, const std::string& state = "2") {
         unsigned n = 0;
         for (const auto& [vdev, pdev] : luns)
             add_lun("dev-" + std::to_string(n++), vdev, pdev);
@@ -196,6 +197,14 @@ class VhostBed {
         offer_ring();
         until([&] { return get(b + "/state") == "4"; });
         put(f + "/state", "4");
+    }
+
+    /// They are served, and the guest is connected and uses them.
+    void serve(Luns luns) {
+        create(luns);
+        start_daemon();
+        connect();
+        expect(dev("dev-" + std::to_string(luns.size() - 1), "state"), "4");
     }
 
     std::string dev(const std::string& name, const std::string& node) const {

@@ -46,10 +46,7 @@ TEST_CASE("a vhost that appears while the daemon runs is found, and forgotten wh
 
 TEST_CASE("closing waits for the devices, and the frontend can come back") {
     VhostBed bed;
-    bed.create({{"0:0:0:0", "x"}});
-    bed.start_daemon();
-    bed.connect();
-    bed.expect(bed.dev("dev-0", "state"), "4");
+    bed.serve({{"0:0:0:0", "x"}});
     bed.send(QueueBed::request(1, {0, 0, 0, 0, 0, 0}));
     bed.until([&] { return bed.held(0) == 1; });
 
@@ -81,10 +78,7 @@ TEST_CASE("closing waits for the devices, and the frontend can come back") {
 
 TEST_CASE("a frontend bound again goes from 6 to 3, faster than the daemon looks") {
     VhostBed bed;
-    bed.create({{"0:0:0:0", "x"}});
-    bed.start_daemon();
-    bed.connect();
-    bed.expect(bed.dev("dev-0", "state"), "4");
+    bed.serve({{"0:0:0:0", "x"}});
     bed.put(bed.f + "/state", "6");
     bed.offer_ring();
     bed.until([&] { return bed.get(bed.dev("dev-0", "state")) == "3"; });
@@ -172,9 +166,7 @@ TEST_CASE("a frontend that does not wait for the offer is served when the pause 
 
 TEST_CASE("a ring fault disconnects that vhost_guest, with the reason") {
     VhostBed bed;
-    bed.create({{"0:0:0:0", "x"}});
-    bed.start_daemon();
-    bed.connect();
+    bed.serve({{"0:0:0:0", "x"}});
     const std::uint32_t mad = 1000;
     bed.workers[0]->call([&] { std::memcpy(bed.memory.page(1000).data(), &mad, sizeof mad); });
     const std::uint64_t one = 1;
@@ -201,9 +193,7 @@ TEST_CASE("a frontend's state is taken for what it is, or for nothing") {
 
 TEST_CASE("a frontend that starts anew without ever reading 6 is served") {
     VhostBed bed;
-    bed.create({{"0:0:0:0", "x"}});
-    bed.start_daemon();
-    bed.connect();
+    bed.serve({{"0:0:0:0", "x"}});
     bed.put(bed.f + "/state", "5");
     bed.expect(bed.b + "/state", "5");
     bed.put(bed.f + "/state", "1");
@@ -227,10 +217,7 @@ TEST_CASE("a frontend that flaps its state is looked at a bounded number of time
 
 TEST_CASE("a store that dies is noticed, and the connection serves on until then") {
     VhostBed bed;
-    bed.create({{"0:0:0:0", "x"}});
-    bed.start_daemon();
-    bed.connect();
-    bed.expect(bed.dev("dev-0", "state"), "4");
+    bed.serve({{"0:0:0:0", "x"}});
     bed.host.stop();
     bed.send(QueueBed::request(1, {0, 0, 0, 0, 0, 0}));
     bed.until([&] { return bed.held(0) == 1; });

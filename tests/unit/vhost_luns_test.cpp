@@ -31,10 +31,7 @@ TEST_CASE("a unit that can't be opened fails alone, with the reason in its node"
 
 TEST_CASE("units are added and removed while the others are served") {
     VhostBed bed;
-    bed.create({{"0:0:0:0", "x"}});
-    bed.start_daemon();
-    bed.connect();
-    bed.expect(bed.dev("dev-0", "state"), "4");
+    bed.serve({{"0:0:0:0", "x"}});
 
     bed.add_lun("dev-1", "0:0:0:1", "y");
     bed.put(bed.b + "/state", "7");
@@ -62,10 +59,7 @@ TEST_CASE("units are added and removed while the others are served") {
 
 TEST_CASE("what may be changed of a unit in use gets to it, and is no reason to look") {
     VhostBed bed;
-    bed.create({{"0:0:0:0", "x"}, {"0:0:0:1", "y"}});
-    bed.start_daemon();
-    bed.connect();
-    bed.expect(bed.dev("dev-1", "state"), "4");
+    bed.serve({{"0:0:0:0", "x"}, {"0:0:0:1", "y"}});
     longest = -1;
     bed.put(bed.dev("dev-0", "timeout"), "30");
     bed.until([] { return longest == 30; });

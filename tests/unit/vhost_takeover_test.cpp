@@ -13,10 +13,7 @@ using xenbus::State;
 
 TEST_CASE("a daemon that comes after a dead one ends what it can't go on with, and offers anew") {
     VhostBed bed;
-    bed.create({{"0:0:0:0", "x"}});
-    bed.start_daemon();
-    bed.connect();
-    bed.expect(bed.dev("dev-0", "state"), "4");
+    bed.serve({{"0:0:0:0", "x"}});
     bed.put(bed.b + "/state", "4");
     bed.stop_daemon();
     bed.put(bed.b + "/state", "4"); // as if it had been killed
@@ -38,10 +35,7 @@ TEST_CASE("a daemon that comes after a dead one ends what it can't go on with, a
 
 TEST_CASE("a daemon that comes after another one goes on with the connection") {
     VhostBed bed;
-    bed.create({{"0:0:0:0", "x"}});
-    bed.start_daemon();
-    bed.connect();
-    bed.expect(bed.dev("dev-0", "state"), "4");
+    bed.serve({{"0:0:0:0", "x"}});
     bed.hand_over();
     CHECK(bed.get(bed.b + "/state") == "4");
     bed.send(QueueBed::request(9, {0, 0, 0, 0, 0, 0})); // while none is there
@@ -119,9 +113,7 @@ TEST_CASE("a daemon that comes after another one goes on with the connection") {
 
 TEST_CASE("what the toolstack takes offline stays closed") {
     VhostBed bed;
-    bed.create({{"0:0:0:0", "x"}});
-    bed.start_daemon();
-    bed.connect();
+    bed.serve({{"0:0:0:0", "x"}});
     bed.put(bed.b + "/online", "0");
     bed.put(bed.b + "/state", "5");
     bed.settle();
@@ -184,10 +176,7 @@ TEST_CASE("a connection with many units is taken over in turns, and goes on") {
 
 TEST_CASE("a unit that was added while no daemon was there is opened after a take-over in turns") {
     VhostBed bed;
-    bed.create({{"0:0:0:0", "x"}, {"0:0:0:1", "x"}});
-    bed.start_daemon();
-    bed.connect();
-    bed.expect(bed.dev("dev-1", "state"), "4");
+    bed.serve({{"0:0:0:0", "x"}, {"0:0:0:1", "x"}});
     bed.hand_over();
     bed.add_lun("dev-2", "0:0:0:2", "x");
     bed.put(bed.b + "/state", "7");
