@@ -60,6 +60,12 @@ struct VerbBed {
         FAIL("it did not fail");
         throw std::logic_error("not reached");
     }
+    /// What it says; it must end with that status.
+    std::string failure(ctl::ExitCode code, const std::function<void()>& call) {
+        const ctl::Failure failed = failure(call);
+        CHECK(failed.code() == code);
+        return failed.what();
+    }
 };
 
 /// A node's value, "-" if it is not there.

@@ -88,9 +88,7 @@ TEST_CASE("create warns if no daemon answers, and of what a daemon does not like
 TEST_CASE("create refuses a wrong file as a whole, before anything is changed") {
     VerbBed bed;
     const auto path = bed.config("'ram:1M,0:0:0:0', 'ram:0,0:0:1:0', 'file:/none/a,0:0:0'");
-    const auto failure = bed.failure([&] { create(bed.context, path); });
-    CHECK(failure.code() == ExitCode::configuration);
-    const std::string text = failure.what();
+    const auto text = bed.failure(ExitCode::configuration, [&] { create(bed.context, path); });
     CHECK_THAT(text, StartsWith(path + ": vscsi: entry 2: 'ram:0': the size is zero; expected "));
     CHECK_THAT(text, Contains("entry 3: '0:0:0': VDEV has 3 of 4 numbers"));
     CHECK_THAT(text, Catch::EndsWith("nothing was changed"));
@@ -103,12 +101,12 @@ TEST_CASE("create refuses a name that is taken and a backing that another domain
     bed.context.patience = 0ms;
     const auto image = "'file:" + bed.image("a.img") + ",0:0:0:0'";
     create(bed.context, bed.config(image));
-    const auto twice = bed.failure([&] { create(bed.context, bed.config(image)); });
-    CHECK(twice.code() == ExitCode::failed);
-    CHECK_THAT(twice.what(), Contains("domain 'demo' runs already, with number 5"));
-    const auto other = bed.failure([&] { create(bed.context, bed.config(image, "other")); });
-    CHECK(other.code() == ExitCode::configuration);
-    CHECK_THAT(other.what(), Contains("domain 5 uses it as 0:0:0:0"));
+    const auto twice =
+        bed.failure(ExitCode::failed, [&] { create(bed.context, bed.config(image)); });
+    CHECK_THAT(twice, Contains("domain 'demo' runs already, with number 5"));
+    const auto other = bed.failure(ExitCode::configuration,
+                                   [&] { create(bed.context, bed.config(image, "other")); });
+    CHECK_THAT(other, Contains("domain 5 uses it as 0:0:0:0"));
     CHECK(bed.domains.list().size() == 1);
 }
 

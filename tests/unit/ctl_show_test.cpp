@@ -56,9 +56,7 @@ TEST_CASE("show says what there is instead of what it does not find") {
     VerbBed bed;
     bed.demo("4", "4", "4");
     const auto why = [&](const std::string& what, const std::string& lun) {
-        const auto failure = bed.failure([&] { show(bed.context, {what, lun}, no_counts); });
-        CHECK(failure.code() == ExitCode::not_found);
-        return std::string(failure.what());
+        return bed.failure(ExitCode::not_found, [&] { show(bed.context, {what, lun}, no_counts); });
     };
     CHECK_THAT(why("nobody", ""), Contains("there is no domain 'nobody'"));
     CHECK_THAT(why("nobody", "0:0:0:0"), Contains("there is no domain 'nobody'"));
@@ -72,9 +70,10 @@ TEST_CASE("wait returns at once when all is connected, or one that is asked for"
     CHECK(wait(bed.context, {"demo", "", false}).empty());
     attach(bed.context, "demo", "ram:1M,1:0:0:0"); // nobody takes it up
     CHECK(wait(bed.context, {"demo", "0:0:0:0", false}).empty());
-    const auto late = bed.failure([&] { wait(bed.context, {"demo", "", false}); });
-    CHECK(late.code() == ExitCode::timed_out);
-    CHECK_THAT(late.what(), Contains("1:0:0:0 is initialising"));
+    const auto late = bed.failure(ExitCode::timed_out, [&] {
+        wait(bed.context, {"demo", "", false});
+    });
+    CHECK_THAT(late, Contains("1:0:0:0 is initialising"));
 }
 
 TEST_CASE("wait sees what comes meanwhile") {
@@ -94,34 +93,27 @@ TEST_CASE("wait ends with what has failed, and when time is over") {
     VerbBed bed;
     bed.demo("4", "4", "6");
     bed.set(back + "/vscsi-devs/dev-0/error", "no such file");
-    const auto failed = bed.failure([&] { wait(bed.context, {"demo", "", false}); });
-    CHECK(failed.code() == ExitCode::failed);
-    CHECK_THAT(failed.what(), Contains("0:0:0:0 (ram:1M) has failed: no such file"));
-    const auto missing = bed.failure([&] { wait(bed.context, {"demo", "9:0:0:0", false}); });
-    CHECK(missing.code() == ExitCode::timed_out);
-    CHECK_THAT(missing.what(), Contains("there is no 9:0:0:0"));
+    const auto failed = bed.failure(ExitCode::failed, [&] {
+        wait(bed.context, {"demo", "", false});
+    });
+    CHECK_THAT(failed, Contains("0:0:0:0 (ram:1M) has failed: no such file"));
+    const auto missing = bed.failure(ExitCode::timed_out, [&] {
+        wait(bed.context, {"demo", "9:0:0:0", false});
+    });
+    CHECK_THAT(missing, Contains("there is no 9:0:0:0"));
 }
 
 TEST_CASE("wait does not take a unit that is being detached for failed, nor nonsense for gone") {
     VerbBed bed;
     bed.demo("4", "4", "6"); // without a reason
-    CHECK(bed.failure([&] {
-                 wait(bed.context, {"demo", "", false});
-             })
-              .code() == ExitCode::timed_out);
-    CHECK(bed.failure([&] {
-                 wait(bed.context, {"demo", "junk", true});
-             })
-              .code() == ExitCode::configuration);
+    bed.failure(ExitCode::timed_out, [&] { wait(bed.context, {"demo", "", false}); });
+    bed.failure(ExitCode::configuration, [&] { wait(bed.context, {"demo", "junk", true}); });
 }
 
 TEST_CASE("wait --gone waits for the nodes to go") {
     VerbBed bed;
     bed.demo("2", "1", "1");
-    CHECK(bed.failure([&] {
-                 wait(bed.context, {"demo", "", true});
-             })
-              .code() == ExitCode::timed_out);
+    bed.failure(ExitCode::timed_out, [&] { wait(bed.context, {"demo", "", true}); });
     CHECK(wait(bed.context, {"demo", "7:0:0:0", true}).empty());
     detach(bed.context, "demo", "0:0:0:0", false);
     CHECK(wait(bed.context, {"demo", "", true}).empty());
@@ -141,11 +133,10 @@ TEST_CASE("set changes what may be changed, all of it or nothing") {
 
     const auto why = [&](const std::string& which, std::vector<std::string> options,
                          ExitCode code) {
-        const auto failure = bed.failure([&] { set(bed.context, "demo", which, options); });
-        CHECK(failure.code() == code);
+        const auto said = bed.failure(code, [&] { set(bed.context, "demo", which, options); });
         CHECK_FALSE(bed.has(lun + "/queue-depth"));
         CHECK_FALSE(bed.has(lun + "/name"));
-        return std::string(failure.what());
+        return said;
     };
     const auto wrong = ExitCode::configuration;
     CHECK_THAT(why("0:0:0:0", {"queue-depth=2", "name=b"}, ExitCode::failed),
@@ -158,8 +149,7 @@ TEST_CASE("set changes what may be changed, all of it or nothing") {
     CHECK_THAT(why("0:0:0:0", {"name=0:0:0:1"}, wrong), Contains("'.', '_' and '-'"));
     attach(bed.context, "demo", "ram:1M,3:0:0:0,name=far");
     CHECK_THAT(why("0:0:0:0", {"name=far"}, ExitCode::failed), Contains("taken by 3:0:0:0"));
-    CHECK(bed.failure([&] { attach(bed.context, "demo", "ram:1M,4:0:0:0,name=far"); }).code() ==
-          ExitCode::failed);
+    bed.failure(ExitCode::failed, [&] { attach(bed.context, "demo", "ram:1M,4:0:0:0,name=far"); });
     CHECK_THAT(why("0:0:7:0", {"name=x"}, ExitCode::not_found), Contains("no LUN 0:0:7:0"));
 }
 
@@ -171,7 +161,7 @@ TEST_CASE("scsi-list has the columns of xm") {
           "0   0   4     0     ram:1M     -     0:0:0:0    4   \n");
     detach(bed.context, "demo", "0:0:0:0", true);
     CHECK(scsi_list(bed.context, {"demo"}).empty());
-    CHECK(bed.failure([&] { scsi_list(bed.context, {"nobody"}); }).code() == ExitCode::not_found);
+    bed.failure(ExitCode::not_found, [&] { scsi_list(bed.context, {"nobody"}); });
 }
 
 TEST_CASE("the arguments of scsi-attach are an entry") {
