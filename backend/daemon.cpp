@@ -97,7 +97,8 @@ Daemon::Daemon(const DaemonOptions& options)
       supervisor_(control_, workers_), host_dir_(options.hypervisor.host_dir),
       settings_file_(options.settings_file),
       settings_were_read_(::access(settings_file_.c_str(), F_OK) == 0), settings_(options.settings),
-      signals_(control_, SIGTERM, SIGINT, SIGHUP), patience_(control_) {
+      driver_domains_(*store_, hypervisor_->self()), signals_(control_, SIGTERM, SIGINT, SIGHUP),
+      patience_(control_) {
     ::signal(SIGPIPE, SIG_IGN);
     require_services(*hypervisor_);
     {
@@ -113,11 +114,15 @@ Daemon::Daemon(const DaemonOptions& options)
             lost_store_ = true;
             end(true); // the guests are not told anything now; the next daemon goes on
         },
-        [this] { domains_->look(); });
+        [this] { domains_changed(); });
     watch_domains();
     listen(options);
     wait_for_signal();
     log::info("serving domain={} threads={}", hypervisor_->self().value(), options.threads);
+    if (hypervisor_->self() != toolstack::toolstack_domain)
+        log::info(
+            "this is a driver domain: dom0's toolstack gives guests their vhosts, and domains' "
+            "files count there");
     announce_ready(options.ready_fd);
     supervisor_.ready();
 }
@@ -144,10 +149,20 @@ void Daemon::wait_for_signal() {
     });
 }
 
+/// Which domains there are, and what they are to have, is dom0's business: another domain neither
+/// sees that nor may write it.
 void Daemon::watch_domains() {
+    if (hypervisor_->self() != toolstack::toolstack_domain)
+        return;
     domains_ = std::make_shared<DomainWatch>(
         control_, *store_, hypervisor_->self(), config::domain_file_patterns(settings_, host_dir_),
         config::defined_domains_dir(host_dir_), &guest_devices_);
+    domains_changed();
+}
+
+/// Only dom0 is told.
+void Daemon::domains_changed() {
+    driver_domains_.look();
     domains_->look();
 }
 

@@ -3,6 +3,7 @@
 
 #include "backend/control_socket.hpp"
 #include "backend/domain_watch.hpp"
+#include "backend/driver_domains.hpp"
 #include "backend/guest_devices.hpp"
 #include "backend/registry.hpp"
 #include "backend/supervisor.hpp"
@@ -53,6 +54,7 @@ class Daemon {
     std::vector<std::string> reload();
     void listen(const DaemonOptions& options);
     void watch_domains();
+    void domains_changed();
 
     boost::asio::io_context control_{1};
     bool lost_store_ = false;
@@ -68,7 +70,8 @@ class Daemon {
     bool settings_were_read_;
     config::Settings settings_;
     std::unique_ptr<Registry> registry_;
-    std::shared_ptr<DomainWatch> domains_;
+    std::shared_ptr<DomainWatch> domains_; ///< dom0's alone, and so is the next
+    DriverDomains driver_domains_;
     std::unique_ptr<ControlSocket> control_socket_; ///< none if it could not be made
     boost::asio::signal_set signals_;
     boost::asio::steady_timer patience_;

@@ -1,12 +1,14 @@
 #include "backend/domain_watch.hpp"
 
 #include "backend/guest_devices.hpp"
-#include "backend/toolstack/inventory.hpp"
+#include "backend/toolstack/backend_domains.hpp"
 #include "backend/toolstack/vhost_nodes.hpp"
+#include "backend/toolstack/vhost_record.hpp"
 #include "common/base/log.hpp"
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 namespace pvscsi::backend {
 
@@ -34,8 +36,7 @@ void complain(const std::string& line) {
 DomainWatch::DomainWatch(boost::asio::io_context& control, hv::Store& store, DomId self,
                          std::vector<std::string> files, std::string changes,
                          GuestDevices* guest_devices)
-    : store_(store), self_(self),
-      definitions_(std::move(files), std::move(changes), toolstack::own_names(store, self)),
+    : store_(store), self_(self), definitions_(std::move(files), std::move(changes)),
       guest_devices_(guest_devices), timer_(control) {}
 
 void DomainWatch::look() {
@@ -54,7 +55,7 @@ void DomainWatch::look() {
     bool waiting = false;
     for (const std::string& number : *numbers) {
         Seen& seen = seen_[number];
-        if (!seen.settled)
+        if (!seen.settled || !seen.awaits.empty())
             consider(number, seen);
         waiting |= !seen.settled;
     }
@@ -101,13 +102,22 @@ void DomainWatch::consider(const std::string& number, Seen& seen) {
         return;
     }
     if (const auto* const definition = definitions_.find(*name, uuid_of(*vm), complain))
-        give(DomId{static_cast<std::uint16_t>(*id)}, *definition);
+        give(DomId{static_cast<std::uint16_t>(*id)}, *definition, seen);
     else if (definitions_.incomplete()) // its file may be one of those that could not be read
         seen.settled = ++seen.looks > most_looks;
 }
 
-void DomainWatch::give(DomId guest, const toolstack::Definition& definition) {
-    const auto written = write(guest, definition);
+void DomainWatch::give(DomId guest, const toolstack::Definition& definition, Seen& seen) {
+    std::string missing;
+    const Vhosts vhosts = vhosts_of(guest, definition, missing);
+    if (std::exchange(seen.awaits, missing) != missing && !missing.empty())
+        log::warning("domain={} name={} vhosts not made: there is no domain '{}', which {} names; "
+                     "they are as soon as it is there",
+                     guest.value(), log::escaped(definition.name), log::escaped(missing),
+                     definition.file);
+    if (!missing.empty())
+        return;
+    const auto written = write(guest, definition, vhosts);
     if (!written)
         log::error("domain={} name={} vhosts not made error=\"{}\"", guest.value(),
                    log::escaped(definition.name), written.error().message());
@@ -116,10 +126,28 @@ void DomainWatch::give(DomId guest, const toolstack::Definition& definition) {
                   log::escaped(definition.name), definition.vhosts.size(), definition.file);
 }
 
+/// `missing`: a domain that is to serve one of them and is not there.
+DomainWatch::Vhosts DomainWatch::vhosts_of(DomId guest, const toolstack::Definition& definition,
+                                           std::string& missing) {
+    toolstack::BackendDomains backends(store_, self_);
+    Vhosts vhosts;
+    for (const auto& [number, luns] : definition.vhosts) {
+        const std::string& name = luns.front().backend; // all of them have the same
+        if (const auto backend = backends.find(name))
+            vhosts.push_back({*backend, guest, DevId{number}});
+        else
+            missing = name;
+    }
+    return vhosts;
+}
+
 /// Whether the domain has a vhost: one that was made for this life of its number. Nodes of the
 /// guest say nothing, it may remove them.
-Result<bool> DomainWatch::has_vhosts(hv::StoreTxn txn, const std::string& root,
-                                     const std::string& vm) {
+Result<bool> DomainWatch::has_vhosts(hv::StoreTxn txn, DomId guest, const std::string& vm) {
+    // Of driver domains; these end with the guest.
+    if (const auto elsewhere = toolstack::has_records(store_, txn, guest); !elsewhere || *elsewhere)
+        return elsewhere;
+    const std::string root = toolstack::guest_path(self_, guest);
     const auto devices = store_.list(root, txn);
     if (!devices && is_missing(devices.error()))
         return false;
@@ -136,28 +164,30 @@ Result<bool> DomainWatch::has_vhosts(hv::StoreTxn txn, const std::string& root,
 }
 
 /// False: it has vhosts already.
-Result<bool> DomainWatch::write(DomId guest, const toolstack::Definition& definition) {
-    const std::string root = xenbus::backend_root(self_) + "/" + std::to_string(guest.value());
+Result<bool> DomainWatch::write(DomId guest, const toolstack::Definition& definition,
+                                const Vhosts& vhosts) {
+    const auto backends = toolstack::domains_that_serve(store_, self_);
     bool written = false;
     const auto done = hv::transact(store_, [&](hv::StoreTxn txn) -> Result<void> {
         written = false;
         const auto vm = store_.read(xenbus::domain_path(guest) + "/vm", txn);
         if (!vm)
             return unexpected(vm.error());
-        const auto has = has_vhosts(txn, root, *vm);
+        const auto has = has_vhosts(txn, guest, *vm);
         if (!has)
             return unexpected(has.error());
         if (*has)
             return {};
         // What a dead domain of that number has left.
-        if (auto removed = toolstack::remove_if_there(store_, txn, root); !removed)
-            return removed;
-        for (const auto& [number, luns] : definition.vhosts) {
-            const toolstack::Vhost vhost{self_, guest, DevId{number}};
-            if (auto made = toolstack::write_vhost(store_, txn, vhost, luns); !made)
+        for (const DomId backend : backends)
+            if (auto removed = toolstack::remove_guest(store_, txn, backend, guest); !removed)
+                return removed;
+        for (const toolstack::Vhost& vhost : vhosts)
+            if (auto made = toolstack::write_vhost(store_, txn, vhost,
+                                                   definition.vhosts.at(vhost.device.value()));
+                !made)
                 return made;
-        }
-        written = !definition.vhosts.empty();
+        written = !vhosts.empty();
         return {};
     });
     if (!done)

@@ -5,10 +5,14 @@
 // A domain that has vhosts already is left alone: they are pvscsictl's, or ours from before. A
 // guest takes up what appears while it boots or runs.
 //
+// LUNs of a driver domain need that to be there. Until it is, the guest gets none, not of others
+// either: then it has what its file says, or nothing of it.
+//
 // Thread: control. Errors: logged; the domain goes without, and the others are not concerned.
 #pragma once
 
 #include "backend/toolstack/definitions.hpp"
+#include "backend/toolstack/vhost.hpp"
 #include "common/hypervisor/store.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -41,13 +45,18 @@ class DomainWatch : public std::enable_shared_from_this<DomainWatch> {
     struct Seen {
         unsigned looks = 0;
         bool settled = false;
+        std::string awaits; ///< the domain that is to serve it, and is not there
     };
 
     void consider(const std::string& number, Seen& seen);
-    void give(DomId guest, const toolstack::Definition& definition);
-    [[nodiscard]] Result<bool> has_vhosts(hv::StoreTxn txn, const std::string& root,
-                                          const std::string& vm);
-    [[nodiscard]] Result<bool> write(DomId guest, const toolstack::Definition& definition);
+    using Vhosts = std::vector<toolstack::Vhost>;
+
+    void give(DomId guest, const toolstack::Definition& definition, Seen& seen);
+    [[nodiscard]] Vhosts vhosts_of(DomId guest, const toolstack::Definition& definition,
+                                   std::string& missing);
+    [[nodiscard]] Result<bool> has_vhosts(hv::StoreTxn txn, DomId guest, const std::string& vm);
+    [[nodiscard]] Result<bool> write(DomId guest, const toolstack::Definition& definition,
+                                     const Vhosts& vhosts);
     void look_again_soon();
     void forget_devices(const std::vector<std::string>& numbers);
 

@@ -36,7 +36,7 @@ xenbus::State LunNodes::state(const std::string& name, hv::StoreTxn txn) {
 bool LunNodes::is_news(std::string_view node) {
     const std::string name(node.substr(0, node.find('/')));
     const auto leaf = node.substr(std::min(name.size(), node.size()));
-    if (leaf == "/error" || leaf == "/warning" || leaf == "/identity")
+    if (leaf == "/error" || leaf == "/warning" || leaf == "/identity" || leaf == "/target")
         return false;
     const auto ours = written_.find(name);
     if (leaf == "/state" && ours != written_.end() && state(name) == ours->second)
@@ -117,7 +117,7 @@ bool LunNodes::change(const std::string& name, const std::function<bool(xenbus::
 }
 
 bool LunNodes::set_served(const LunNode& seen, xenbus::State next, const std::string& identity,
-                          const std::string& warning) {
+                          const std::string& warning, const std::string& target) {
     const std::string& name = seen.name;
     const auto write = [&](hv::StoreTxn txn) -> Result<void> {
         const std::string node = path(name, "identity");
@@ -127,6 +127,9 @@ bool LunNodes::set_served(const LunNode& seen, xenbus::State next, const std::st
                 store_.set_permissions(node, {hv::StorePermission{owner_, false, false}}, txn);
             !done)
             return done;
+        if (!target.empty())
+            if (auto done = store_.write(path(name, "target"), target, txn); !done)
+                return done;
         (void)store_.remove(path(name, "error"), txn); // mostly there is none
         (void)store_.remove(path(name, "warning"), txn);
         if (!warning.empty())

@@ -53,10 +53,12 @@ class LunNodes {
     // A toolstack may remove or change a unit's nodes at any moment. So what is written depends on
     // what is there: a plain write would make a removed unit anew, or take back a removal.
 
-    /// The unit is served and goes from state `seen` to `next`; what was remarked earlier is
-    /// replaced. False: it was changed meanwhile, and nothing is written; there is an event.
+    /// The unit is served, by `target` if the toolstack could not know that, and goes from state
+    /// `seen` to `next`; what was remarked earlier is replaced. False: it was changed meanwhile,
+    /// and nothing is written; there is an event.
     [[nodiscard]] bool set_served(const LunNode& seen, xenbus::State next,
-                                  const std::string& identity, const std::string& warning);
+                                  const std::string& identity, const std::string& warning,
+                                  const std::string& target);
     /// Those that are at `seen` still go to `next`.
     void move(const std::vector<std::string>& names, xenbus::State seen, xenbus::State next);
     /// State 6 with the reason for an administrator to read; not one that is to be removed.

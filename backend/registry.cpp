@@ -1,5 +1,7 @@
 #include "backend/registry.hpp"
 
+#include "backend/toolstack/vhost.hpp"
+
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
@@ -28,14 +30,17 @@ Registry::Registry(Surroundings& around, std::vector<std::unique_ptr<Worker>>& w
     : around_(around), workers_(workers), store_lost_(std::move(store_lost)),
       domains_changed_(std::move(domains_changed)),
       root_(xenbus::backend_root(around.hypervisor.self())),
+      toolstack_(around.hypervisor.self() == toolstack::toolstack_domain),
       store_event_(around.control, around.store.fd()), postponed_(around.control),
       housekeeping_(around.control) {
     const auto watch = [&](const std::string& path, const std::string& token) {
         if (const auto done = around_.store.watch(path, token); !done)
             throw std::system_error(done.error(), "watching " + path);
     };
-    watch(dead_domain, dead_domain);
-    watch(new_domain, new_domain);
+    if (toolstack_) {
+        watch(dead_domain, dead_domain);
+        watch(new_domain, new_domain);
+    }
     watch(root_, backend_token);
     bury_dead_domains();
     remove_stale_state();

@@ -1,6 +1,9 @@
 // All vhosts of this backend domain: found by watching `backend/vscsi`, dropped when their nodes
 // or their domain are gone.
 //
+// In a driver domain the toolstack clears away: a guest's end shows there by its nodes, those of
+// the frontend first, with which its connection ends.
+//
 // Thread: control. A guest may write its nodes as often as it likes: events of a vhost collapse
 // into one look, and those that a guest causes are limited, in number and in the time they take: a
 // vhost with many LUNs takes long to be looked at.
@@ -74,6 +77,7 @@ class Registry {
     std::function<void()> store_lost_;
     std::function<void()> domains_changed_;
     const std::string root_;
+    const bool toolstack_; ///< this is dom0, which is told of domains and clears away after them
     std::map<Key, Entry> vhosts_;
     bool rescan_ = false;   ///< vhosts may have come or gone
     std::set<Key> touched_; ///< something below B has changed, which no guest can write

@@ -16,6 +16,8 @@ constexpr std::chrono::seconds housekeeping_interval{5};
 
 /// A dead domain's nodes below its backends stay: the next domain with its number could read them.
 void Registry::bury_dead_domains() {
+    if (!toolstack_)
+        return;
     for (const std::string& name : children(root_).value_or(std::vector<std::string>{})) {
         const auto number = xenbus::parse_number(name, 0x7fef);
         if (!number)

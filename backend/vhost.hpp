@@ -137,7 +137,8 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
 
     // vhost_backing.cpp
     [[nodiscard]] std::shared_ptr<Target> open_target(const std::string& node_name);
-    [[nodiscard]] std::string domain_name();
+    [[nodiscard]] std::string told_of_guest(const char* node, const char* noted_as);
+    [[nodiscard]] std::string domain_name() { return told_of_guest("name", "domain"); }
     void require_same_unit(const std::string& text, const xenbus::VirtualAddress& address);
     void forget_unit(const std::string& node_name);
     [[nodiscard]] std::string memory_path(const std::string& node_name) const;

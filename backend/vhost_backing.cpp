@@ -66,8 +66,8 @@ std::shared_ptr<Target> Vhost::open_target(const std::string& node_name) {
         if (other.address == ring::Address{v.channel, v.target, v.lun})
             throw std::runtime_error("its address is taken by " + name);
     auto config = nodes_.config(node_name);
-    const auto vm = around_.store.read(xenbus::domain_path(guest_) + "/vm");
-    config.serial = stable_serial(vm.value_or(xenbus::domain_path(guest_)), v);
+    const std::string vm = told_of_guest("vm", "vm");
+    config.serial = stable_serial(vm.empty() ? xenbus::domain_path(guest_) : vm, v);
     require_allowed(*around_.settings, config.pdev);
     require_same_unit(config.pdev, v);
     if (!taking_over()) // a guest that has it keeps it
@@ -118,8 +118,11 @@ std::string Vhost::memory_path(const std::string& node_name) const {
     return state_path_ + "." + node_name + ".unit";
 }
 
-std::string Vhost::domain_name() {
-    return around_.store.read(xenbus::domain_path(guest_) + "/name").value_or("");
+/// A node of the guest's domain, which only dom0 may read; for any other domain the toolstack has
+/// noted it with the vhost.
+std::string Vhost::told_of_guest(const char* node, const char* noted_as) {
+    const auto own = around_.store.read(xenbus::domain_path(guest_) + "/" + node);
+    return own ? *own : around_.store.read(backend_ + "/" + noted_as).value_or("");
 }
 
 } // namespace pvscsi::backend

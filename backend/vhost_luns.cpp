@@ -1,5 +1,7 @@
 // The LUNs of a vhost: from their nodes to targets on the worker and back.
 #include "backend/lun_identity.hpp"
+#include "backend/toolstack/host_check.hpp"
+#include "backend/toolstack/vhost.hpp"
 #include "backend/vhost.hpp"
 
 #include <boost/asio/post.hpp>
@@ -9,6 +11,16 @@
 namespace pvscsi::backend {
 
 using xenbus::State;
+
+namespace {
+
+/// What serves it, as lists say it.
+std::string target_name(const std::string& text) {
+    const auto pdev = config::parse_pdev(text);
+    return pdev ? toolstack::target_of(*pdev) : "unknown";
+}
+
+} // namespace
 
 bool Vhost::open_lun(const LunNode& node) {
     try {
@@ -29,8 +41,10 @@ bool Vhost::serve_lun(const LunNode& node, State next, std::shared_ptr<Target> t
     listen_to(*target, node.name, opening);
     const LunConfig config = nodes_.config(node.name);
     const auto trouble = troubles_.extract(node.name);
+    const bool known = around_.hypervisor.self() == toolstack::toolstack_domain;
     if (!nodes_.set_served(node, next, identity_of(config.pdev),
-                           trouble ? trouble.mapped() : std::string())) {
+                           trouble ? trouble.mapped() : std::string(),
+                           known ? std::string() : target_name(config.pdev))) {
         ::unlink(memory_path(node.name).c_str());
         return false;
     }

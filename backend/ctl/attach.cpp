@@ -1,7 +1,6 @@
 #include "backend/ctl/hotplug.hpp"
 #include "backend/ctl/persist.hpp"
-#include "backend/toolstack/host_check.hpp"
-#include "backend/toolstack/served.hpp"
+#include "backend/toolstack/backend_domains.hpp"
 #include "backend/toolstack/text.hpp"
 
 #include <fmt/format.h>
@@ -15,8 +14,7 @@ using xenbus::State;
 Lun checked_entry(Context& context, const std::string& text) {
     auto list = parse_vscsi({text});
     std::vector<Remark> mistakes = std::move(list.mistakes);
-    for (auto&& more : {find_unserved(list.luns, own_names(context.store, context.backend)),
-                        check_backings(list.luns), find_users(context, list.luns)})
+    for (auto&& more : {look_at(context, list.luns).mistakes, find_users(context, list.luns)})
         mistakes.insert(mistakes.end(), more.begin(), more.end());
     std::string lines;
     for (Remark& mistake : mistakes) {
@@ -39,11 +37,37 @@ void require_free(const VhostEntry& vhost, const Lun& lun) {
                                   taken->vdev, printable(taken->pdev), lun_state(vhost, *taken)));
 }
 
+DomId backend_of(Context& context, const Lun& lun) {
+    if (const auto domain = BackendDomains(context.store, context.backend).find(lun.backend))
+        return *domain;
+    throw Failure(ExitCode::failed,
+                  fmt::format("domain '{}' has ended meanwhile; nothing was changed", lun.backend));
+}
+
+/// A vhost is served by one domain.
+Result<void> require_same_backend(Context& context, hv::StoreTxn txn, const Vhost& vhost) {
+    const auto own = read_vhost(context.store, txn, {context.backend, vhost.guest, vhost.device});
+    if (!own)
+        return unexpected(own.error());
+    const auto now = find_vhost(context.store, txn, context.backend, vhost.guest, vhost.device);
+    if (!now)
+        return unexpected(now.error());
+    const bool there = *own || now->backend != context.backend;
+    if (!there || now->backend == vhost.backend)
+        return {};
+    const bool ended = !context.store.domain_exists(now->backend);
+    throw Failure(ExitCode::failed,
+                  fmt::format("vhost {} is served by {}{}", vhost.device.value(),
+                              domain_text(context.store, now->backend),
+                              ended ? ", which has ended; detach what the guest had of it first"
+                                    : "; an entry of another domain needs a vhost of its own"));
+}
+
 class Attach {
   public:
     Attach(Context& context, const hv::DomainInfo& domain, Lun lun)
         : context_(context),
-          lun_(std::move(lun)), vhost_{context.backend, domain.id, DevId{lun_.vdev.host}},
+          lun_(std::move(lun)), vhost_{backend_of(context, lun_), domain.id, DevId{lun_.vdev.host}},
           deadline_(deadline_of(context)) {}
 
     void run() {
@@ -68,6 +92,8 @@ class Attach {
   private:
     Result<Way> add(hv::StoreTxn txn, const std::optional<VhostEntry>& entry) {
         if (!entry) {
+            if (auto free = require_same_backend(context_, txn, vhost_); !free)
+                return unexpected(free.error());
             const auto done = write_vhost(context_.store, txn, vhost_, {&lun_, 1});
             if (!done)
                 return unexpected(done.error());

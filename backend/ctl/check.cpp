@@ -1,6 +1,5 @@
 #include "backend/ctl/common.hpp"
 #include "backend/toolstack/changes.hpp"
-#include "backend/toolstack/host_check.hpp"
 #include "backend/toolstack/served.hpp"
 #include "backend/toolstack/text.hpp"
 #include "backend/toolstack/unit_check.hpp"
@@ -44,13 +43,12 @@ void add(Findings& findings, std::vector<Remark> remarks) {
                      [](const Remark& a, const Remark& b) { return a.entry < b.entry; });
 }
 
-std::vector<Lun> sound_luns(const ParsedList& list) {
+std::vector<Lun> sound_luns(const std::vector<Lun>& luns, const std::vector<Remark>& mistakes) {
     std::vector<Lun> sound;
-    std::copy_if(
-        list.luns.begin(), list.luns.end(), std::back_inserter(sound), [&](const Lun& lun) {
-            return std::none_of(list.mistakes.begin(), list.mistakes.end(),
-                                [&](const Remark& mistake) { return mistake.entry == lun.entry; });
-        });
+    std::copy_if(luns.begin(), luns.end(), std::back_inserter(sound), [&](const Lun& lun) {
+        return std::none_of(mistakes.begin(), mistakes.end(),
+                            [&](const Remark& mistake) { return mistake.entry == lun.entry; });
+    });
     return sound;
 }
 
@@ -68,12 +66,9 @@ CheckResult result_of(const Findings& findings) {
 CheckResult check_syntax(const std::string& what) {
     const Findings findings = read(what, "");
     CheckResult result = result_of(findings);
-    auto luns = findings.list.luns;
-    for (Lun& lun : luns)
-        lun.backend.clear(); // which domain it is can't be told from the text
-    for (const Remark& remark : find_unserved(luns, {}))
+    for (const Remark& remark : find_unserved(findings.list.luns))
         result.warnings.push_back(findings.where + to_string(remark));
-    if (result.problems.empty() && luns.empty())
+    if (result.problems.empty() && findings.list.luns.empty())
         result.warnings.push_back(printable(what) + ": there is no vscsi= entry");
     return result;
 }
@@ -81,15 +76,16 @@ CheckResult check_syntax(const std::string& what) {
 CheckResult check(Context& context, const std::string& what) {
     Findings findings = read(what, context.definitions);
     const auto& luns = findings.list.luns;
-    auto remarks = find_unserved(luns, own_names(context.store, context.backend));
-    for (auto&& more : {check_backings(luns), find_users(context, luns)})
-        remarks.insert(remarks.end(), more.begin(), more.end());
-    add(findings, std::move(remarks));
+    auto looked = look_at(context, luns);
+    auto users = find_users(context, luns);
+    add(findings, std::move(looked.mistakes));
+    add(findings, std::move(users));
     // Only now: a unit that somebody uses is not asked.
-    auto more = check_units(sound_luns(findings.list));
-    add(findings, std::move(more.mistakes));
+    auto asked = check_units(sound_luns(looked.here, findings.list.mistakes));
+    add(findings, std::move(asked.mistakes));
     auto& warnings = findings.list.warnings;
-    std::move(more.warnings.begin(), more.warnings.end(), std::back_inserter(warnings));
+    for (auto* const more : {&looked.notes, &asked.warnings})
+        std::move(more->begin(), more->end(), std::back_inserter(warnings));
     return result_of(findings);
 }
 

@@ -1,10 +1,13 @@
 #include "backend/ctl/common.hpp"
 
+#include "backend/toolstack/backend_domains.hpp"
 #include "backend/toolstack/host_check.hpp"
+#include "backend/toolstack/served.hpp"
 #include "backend/toolstack/text.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <map>
 
 namespace pvscsi::ctl {
 
@@ -17,24 +20,29 @@ std::string names_of(const std::vector<hv::DomainInfo>& domains) {
     return text.empty() ? "there is none" : "there are " + text;
 }
 
-/// The LUNs of all guests, as the parser would have given them.
-std::vector<Lun> luns_in_use(const std::vector<VhostEntry>& vhosts, std::vector<DomId>& owners) {
-    std::vector<Lun> luns;
-    for (const VhostEntry& vhost : vhosts) {
-        for (const LunEntry& entry : vhost.luns) {
-            const auto pdev = config::parse_pdev(entry.pdev);
-            if (!pdev)
-                continue;
-            Lun lun;
-            lun.pdev = *pdev;
-            lun.pdev_text = entry.pdev;
-            lun.vdev = xenbus::parse_address(entry.vdev).value_or(xenbus::VirtualAddress{});
-            lun.read_only = entry.read_only;
-            luns.push_back(std::move(lun));
-            owners.push_back(vhost.vhost.guest);
-        }
-    }
+struct UsedLun {
+    Lun lun;
+    Vhost vhost;
+};
+
+/// The LUNs of all guests, whoever serves them.
+std::vector<UsedLun> luns_in_use(Context& context) {
+    std::vector<UsedLun> luns;
+    for (const VhostEntry& vhost : read_all_vhosts(context.store, context.backend, {}))
+        for (const LunEntry& entry : vhost.luns)
+            if (auto lun = lun_of(entry))
+                luns.push_back({std::move(*lun), vhost.vhost});
     return luns;
+}
+
+/// Another domain's devices can't be looked at: there it is what is written that counts.
+bool clash(const Context& context, const Lun& lun, DomId backend, const UsedLun& used) {
+    if (used.vhost.backend != backend || (reads_only(lun) && reads_only(used.lun)))
+        return false;
+    if (backend == context.backend)
+        return same_backing(lun, used.lun);
+    const std::string key = config::backing_key(lun.pdev);
+    return !key.empty() && key == config::backing_key(used.lun.pdev);
 }
 
 void warn_of_errors(Context& context, const VhostEntry& vhost) {
@@ -64,29 +72,81 @@ std::optional<VhostEntry> vhost_now(Context& context, const Vhost& vhost) {
     return std::move(*entry);
 }
 
+Vhost served_by(Context& context, DomId guest, DevId device) {
+    const auto vhost =
+        find_vhost(context.store, hv::no_transaction, context.backend, guest, device);
+    if (!vhost)
+        throw std::system_error(vhost.error(),
+                                fmt::format("cannot read who serves vhost {}", device.value()));
+    return *vhost;
+}
+
+std::vector<hv::DomainInfo> known_domains(Context& context) {
+    if (context.backend == toolstack_domain)
+        return context.domains.list();
+    const auto node = [&](const std::string& path) {
+        return context.store.read(path).value_or("");
+    };
+    std::map<DomId, std::string> names{
+        {context.backend, node(xenbus::domain_path(context.backend) + "/name")}};
+    for (const VhostEntry& vhost : read_vhosts(context.store, context.backend, {}))
+        names[vhost.vhost.guest] = node(vhost.vhost.back() + "/domain");
+    std::vector<hv::DomainInfo> domains;
+    for (const auto& [id, name] : names)
+        domains.push_back({id, name});
+    return domains;
+}
+
+std::optional<hv::DomainInfo> domain_if_there(Context& context, const std::string& name) {
+    if (context.backend == toolstack_domain)
+        return context.domains.find(name);
+    for (const hv::DomainInfo& domain : known_domains(context))
+        if (domain.name == name || std::to_string(domain.id.value()) == name)
+            return domain;
+    return {};
+}
+
 hv::DomainInfo find_domain(Context& context, const std::string& name) {
-    if (auto found = context.domains.find(name))
+    if (auto found = domain_if_there(context, name))
         return std::move(*found);
     throw Failure(ExitCode::not_found, fmt::format("there is no domain '{}'; {}", printable(name),
-                                                   names_of(context.domains.list())));
+                                                   names_of(known_domains(context))));
 }
 
 std::string patience_text(const Context& context) {
     return fmt::format("{:g} s", std::chrono::duration<double>(context.patience).count());
 }
 
+EntryFindings look_at(Context& context, const std::vector<Lun>& luns) {
+    EntryFindings findings{find_unserved(luns), {}, {}};
+    auto& mistakes = findings.mistakes;
+    SortedLuns sorted = BackendDomains(context.store, context.backend).sort(luns);
+    for (auto&& more : {sorted.mistakes, check_backings(sorted.here)})
+        mistakes.insert(mistakes.end(), more.begin(), more.end());
+    for (const Lun& lun : sorted.elsewhere)
+        findings.notes.push_back({lun.entry, lun.pdev_text,
+                                  "it is a unit of domain '" + lun.backend +
+                                      "', and that domain's devices are not looked at from here",
+                                  "that domain's pvscsid to find it"});
+    findings.here = std::move(sorted.here);
+    return findings;
+}
+
 std::vector<Remark> find_users(Context& context, const std::vector<Lun>& luns) {
-    std::vector<DomId> owners;
-    const auto used = luns_in_use(read_vhosts(context.store, context.backend, {}), owners);
+    const auto in_use = luns_in_use(context);
+    BackendDomains backends(context.store, context.backend);
     std::vector<Remark> mistakes;
     for (const Lun& lun : luns) {
-        for (std::size_t i = 0; i < used.size(); ++i) {
-            if (!same_backing(lun, used[i]) || (reads_only(lun) && reads_only(used[i])))
+        const auto backend = backends.find(lun.backend);
+        if (!backend)
+            continue;
+        for (const UsedLun& used : in_use) {
+            if (!clash(context, lun, *backend, used))
                 continue;
-            mistakes.push_back(
-                {lun.entry, lun.pdev_text,
-                 fmt::format("domain {} uses it as {}", owners[i].value(), to_string(used[i].vdev)),
-                 "another backing, or 'ro' on both"});
+            mistakes.push_back({lun.entry, lun.pdev_text,
+                                fmt::format("domain {} uses it as {}", used.vhost.guest.value(),
+                                            to_string(used.lun.vdev)),
+                                "another backing, or 'ro' on both"});
             break;
         }
     }
@@ -103,7 +163,7 @@ void require_free_name(Context& context, DomId guest, const std::string& name,
                        const std::string& vdev) {
     if (name.empty())
         return;
-    for (const VhostEntry& vhost : read_vhosts(context.store, context.backend, guest))
+    for (const VhostEntry& vhost : read_all_vhosts(context.store, context.backend, guest))
         for (const LunEntry& other : vhost.luns)
             if (other.name == name && other.vdev != vdev)
                 throw Failure(ExitCode::failed,
@@ -111,27 +171,34 @@ void require_free_name(Context& context, DomId guest, const std::string& name,
                                           printable(name), printable(other.vdev)));
 }
 
+std::string daemon_of(Context& context, const Vhost& vhost) {
+    return vhost.backend == context.backend
+               ? "pvscsid"
+               : "pvscsid of " + domain_text(context.store, vhost.backend);
+}
+
 void wait_for_daemon(Context& context, const std::vector<Vhost>& vhosts, Warn warn) {
     if (context.patience.count() == 0)
         return;
     const Deadline deadline = deadline_of(context);
-    bool answered = true;
+    std::string late; // who has not answered
     for (const Vhost& vhost : vhosts) {
         std::optional<VhostEntry> entry;
         const bool done = wait_for(context.store, vhost.back(), deadline, [&] {
             entry = vhost_now(context, vhost);
             return !entry || settled(*entry);
         });
-        answered = answered && done;
+        if (!done && late.empty())
+            late = daemon_of(context, vhost);
         if (entry && warn == Warn::errors)
             warn_of_errors(context, *entry);
     }
-    if (answered)
+    if (late.empty())
         return;
     context.status = ExitCode::no_daemon;
     context.warn(fmt::format("no answer from a backend daemon within {}: the LUNs appear when "
-                             "pvscsid runs",
-                             patience_text(context)));
+                             "{} runs",
+                             patience_text(context), late));
 }
 
 } // namespace pvscsi::ctl

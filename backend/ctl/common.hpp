@@ -10,7 +10,13 @@
 
 namespace pvscsi::ctl {
 
-/// The domain, or Failure(not_found) with what there is.
+/// The domains that there are; in a driver domain, which is not told, itself and those it serves.
+std::vector<hv::DomainInfo> known_domains(Context& context);
+
+/// One of them, by name or number.
+std::optional<hv::DomainInfo> domain_if_there(Context& context, const std::string& name);
+
+/// The same, or Failure(not_found) with what there is.
 hv::DomainInfo find_domain(Context& context, const std::string& name);
 
 [[nodiscard]] inline Deadline deadline_of(const Context& context) {
@@ -29,8 +35,20 @@ inline void require(const Result<void>& done, const std::string& what) {
 /// The vhost as it is now; nothing if it is not there.
 std::optional<VhostEntry> vhost_now(Context& context, const Vhost& vhost);
 
+/// What entries have wrong by themselves: not served, of a domain that is not there, or naming
+/// what this host has not. Notes: what is left to another domain to find out.
+struct EntryFindings {
+    std::vector<Remark> mistakes;
+    std::vector<Remark> notes;
+    std::vector<Lun> here; ///< whose devices are this domain's
+};
+EntryFindings look_at(Context& context, const std::vector<Lun>& luns);
+
 /// Mistakes of entries whose backing some LUN in the store has already.
 std::vector<Remark> find_users(Context& context, const std::vector<Lun>& luns);
+
+/// The vhost, with who serves it; of one that is not there this domain.
+[[nodiscard]] Vhost served_by(Context& context, DomId guest, DevId device);
 
 /// Failure(not_found).
 [[noreturn]] void no_such_lun(const std::string& domain, const std::string& lun);
@@ -38,6 +56,9 @@ std::vector<Remark> find_users(Context& context, const std::vector<Lun>& luns);
 /// Failure(failed) if another LUN of the guest than that at `vdev` is called so.
 void require_free_name(Context& context, DomId guest, const std::string& name,
                        const std::string& vdev);
+
+/// Whose pvscsid serves the vhost: "pvscsid", or "pvscsid of domain 4 'storage'".
+[[nodiscard]] std::string daemon_of(Context& context, const Vhost& vhost);
 
 /// Waits until a daemon has looked at the vhosts. Warns when there is none, which is the verb's
 /// exit status then, and, if asked, of what it did not like. Never fails: the LUNs are there for a

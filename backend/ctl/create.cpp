@@ -1,8 +1,7 @@
 #include "backend/ctl/common.hpp"
+#include "backend/toolstack/backend_domains.hpp"
 #include "backend/toolstack/changes.hpp"
 #include "backend/toolstack/definitions.hpp"
-#include "backend/toolstack/host_check.hpp"
-#include "backend/toolstack/served.hpp"
 #include "backend/toolstack/text.hpp"
 #include "backend/toolstack/xl_file.hpp"
 
@@ -37,8 +36,8 @@ Plan read_plan(Context& context, const std::string& path) {
     auto& list = entries.list;
     lines.insert(lines.end(), entries.mistakes.begin(), entries.mistakes.end());
     std::vector<Remark> mistakes = std::move(list.mistakes);
-    for (auto&& more : {find_unserved(list.luns, own_names(context.store, context.backend)),
-                        check_backings(list.luns), used_elsewhere(context, plan.file, list.luns)})
+    for (auto&& more :
+         {look_at(context, list.luns).mistakes, used_elsewhere(context, plan.file, list.luns)})
         mistakes.insert(mistakes.end(), more.begin(), more.end());
     std::stable_sort(mistakes.begin(), mistakes.end(),
                      [](const Remark& a, const Remark& b) { return a.entry < b.entry; });
@@ -86,26 +85,41 @@ Result<bool> are_there(hv::Store& store, hv::StoreTxn txn, const Vhost& vhost,
     });
 }
 
+/// Who serves each vhost, now that it matters.
+std::vector<Vhost> vhosts_of(Context& context, DomId guest, const Plan& plan) {
+    BackendDomains backends(context.store, context.backend);
+    std::vector<Vhost> vhosts;
+    for (const auto& [number, luns] : plan.vhosts) {
+        const auto backend = backends.find(luns.front().backend); // all of them have the same
+        if (!backend)
+            throw Failure(
+                ExitCode::failed,
+                fmt::format("domain '{}', which has LUNs of vhost {}, has ended meanwhile",
+                            luns.front().backend, number));
+        vhosts.push_back({*backend, guest, DevId{number}});
+    }
+    return vhosts;
+}
+
 /// One transaction for all vhosts. A domain that had the same number and left nodes behind must
 /// not lend them to its successor.
 std::vector<Vhost> write_vhosts(Context& context, DomId guest, const Plan& plan) {
-    const std::string stale =
-        xenbus::backend_root(context.backend) + "/" + std::to_string(guest.value());
-    std::vector<Vhost> vhosts;
+    const auto vhosts = vhosts_of(context, guest, plan);
+    const auto stale = domains_that_serve(context.store, context.backend);
     const auto done = hv::transact(context.store, [&](hv::StoreTxn txn) -> Result<void> {
-        vhosts.clear();
         bool all_there = true;
-        for (const auto& [number, luns] : plan.vhosts) {
-            vhosts.push_back({context.backend, guest, DevId{number}});
-            const auto there = are_there(context.store, txn, vhosts.back(), luns);
+        for (const Vhost& vhost : vhosts) {
+            const auto there =
+                are_there(context.store, txn, vhost, plan.vhosts.at(vhost.device.value()));
             if (!there)
                 return unexpected(there.error());
             all_there = all_there && *there;
         }
         if (all_there)
             return {};
-        if (auto removed = remove_if_there(context.store, txn, stale); !removed)
-            return removed;
+        for (const DomId backend : stale)
+            if (auto removed = remove_guest(context.store, txn, backend, guest); !removed)
+                return removed;
         for (const Vhost& vhost : vhosts)
             if (auto written =
                     write_vhost(context.store, txn, vhost, plan.vhosts.at(vhost.device.value()));
@@ -120,8 +134,8 @@ std::vector<Vhost> write_vhosts(Context& context, DomId guest, const Plan& plan)
 void undo(Context& context, DomId guest) noexcept {
     try {
         context.domains.destroy(guest);
-        static_cast<void>(context.store.remove(xenbus::backend_root(context.backend) + "/" +
-                                               std::to_string(guest.value())));
+        for (const DomId backend : domains_that_serve(context.store, context.backend))
+            static_cast<void>(remove_guest(context.store, hv::no_transaction, backend, guest));
     } catch (const std::exception& error) {
         context.warn(
             fmt::format("domain {} could not be removed again: {}", guest.value(), error.what()));

@@ -1,4 +1,5 @@
 #include "backend/ctl/common.hpp"
+#include "backend/toolstack/backend_domains.hpp"
 #include "backend/toolstack/text.hpp"
 
 #include <fmt/format.h>
@@ -14,10 +15,6 @@ using std::chrono::milliseconds;
 /// Where no daemon has ever looked at the vhosts, none will clear them away.
 constexpr milliseconds patience_without_daemon{500};
 
-std::string backend_nodes(const Context& context, DomId guest) {
-    return xenbus::backend_root(context.backend) + "/" + std::to_string(guest.value());
-}
-
 bool is_there(Context& context, const std::string& path) {
     const auto nodes = context.store.list(path);
     if (!nodes && nodes.error() != std::errc::no_such_file_or_directory)
@@ -27,7 +24,7 @@ bool is_there(Context& context, const std::string& path) {
 
 /// The daemon stops serving and then removes the nodes; without one it is on us.
 void clear_away(Context& context, DomId guest, bool daemon) {
-    const std::string nodes = backend_nodes(context, guest);
+    const std::string nodes = guest_path(context.backend, guest);
     const auto patience =
         daemon ? context.patience : std::min(context.patience, patience_without_daemon);
     if (wait_for(context.store, nodes, std::chrono::steady_clock::now() + patience,
@@ -41,15 +38,25 @@ void clear_away(Context& context, DomId guest, bool daemon) {
         require(done, "cannot remove " + nodes);
 }
 
+/// Below the other domains that serve. Their daemons may only look at what the guest has, so they
+/// let go when the nodes are gone.
+void clear_away_elsewhere(Context& context, DomId guest) {
+    for (const DomId backend : domains_that_serve(context.store, context.backend))
+        if (backend != context.backend)
+            require(remove_guest(context.store, hv::no_transaction, backend, guest),
+                    "cannot remove " + guest_path(backend, guest));
+}
+
 /// A domain that ended while no daemon was there leaves nodes under its number.
 std::optional<DomId> dead_domain(Context& context, const std::string& name) {
     const auto number = xenbus::parse_number(name, 0xffff);
     if (!number)
         return {};
     const DomId id{static_cast<DomId::rep>(*number)};
-    if (!is_there(context, backend_nodes(context, id)))
-        return {};
-    return id;
+    for (const DomId backend : domains_that_serve(context.store, context.backend))
+        if (is_there(context, guest_path(backend, id)))
+            return id;
+    return {};
 }
 
 } // namespace
@@ -58,6 +65,7 @@ std::string destroy(Context& context, const std::string& name) {
     if (!context.domains.find(name)) {
         if (const auto dead = dead_domain(context, name)) {
             clear_away(context, *dead, false);
+            clear_away_elsewhere(context, *dead);
             return fmt::format("domain {} is gone; what it left in the store is removed", name);
         }
     }
@@ -71,6 +79,7 @@ std::string destroy(Context& context, const std::string& name) {
     const bool daemon = std::any_of(vhosts.begin(), vhosts.end(),
                                     [](const VhostEntry& vhost) { return vhost.taken_up; });
     context.domains.destroy(domain.id);
+    clear_away_elsewhere(context, domain.id);
     clear_away(context, domain.id, daemon);
     return fmt::format("domain {} '{}' destroyed", domain.id.value(), printable(domain.name));
 }

@@ -33,7 +33,7 @@ class Detach {
     Detach(Context& context, const hv::DomainInfo& domain, const xenbus::VirtualAddress& vdev,
            bool force)
         : context_(context),
-          vdev_(to_string(vdev)), vhost_{context.backend, domain.id, DevId{vdev.host}},
+          vdev_(to_string(vdev)), vhost_{served_by(context, domain.id, DevId{vdev.host})},
           force_(force), deadline_(deadline_of(context)) {}
 
     void run() {
@@ -59,6 +59,13 @@ class Detach {
 
   private:
     Result<Way> begin(hv::StoreTxn txn, const std::optional<VhostEntry>& entry) {
+        if (!entry) {
+            const auto record = read_record(context_.store, txn, vhost_.guest, vhost_.device);
+            if (!record)
+                return unexpected(record.error());
+            if (*record)
+                return forget(txn, **record);
+        }
         const LunEntry* lun = entry ? entry->find(vdev_) : nullptr;
         if (lun == nullptr)
             nothing_there(entry, vdev_);
@@ -81,6 +88,21 @@ class Detach {
                     return unexpected(done.error());
         }
         return way;
+    }
+
+    /// The domain that served it has ended, and so has its use. With the last one the vhost goes:
+    /// it can't be used again.
+    Result<Way> forget(hv::StoreTxn txn, const VhostRecord& record) {
+        const VhostEntry entry = lost_vhost(context_.store, record);
+        const LunEntry* const lun = entry.find(vdev_);
+        if (lun == nullptr)
+            nothing_there(entry, vdev_);
+        const auto done = record.luns.size() == 1
+                              ? remove_vhost(context_.store, txn, vhost_)
+                              : remove_lun(context_.store, txn, vhost_, lun->number);
+        if (!done)
+            return unexpected(done.error());
+        return Way::nodes;
     }
 
     void remove() {

@@ -92,7 +92,9 @@ std::string late_party(Context& context, const Vhost& vhost) {
     const State front = state_at(context.store, hv::no_transaction, vhost.front());
     if (awaited(back, front) == Party::guest)
         return "the guest has not answered";
-    return "the backend daemon has not answered: see whether pvscsid runs and is not stopped";
+    return fmt::format("the backend daemon has not answered: see whether {} runs and is not "
+                       "stopped",
+                       daemon_of(context, vhost));
 }
 
 bool withdraw(Context& context, const Vhost& vhost, unsigned number, std::optional<State> state) {

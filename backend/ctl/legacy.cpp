@@ -28,9 +28,9 @@ std::string scsi_list(Context& context, const std::vector<std::string>& domains)
     std::string text;
     for (const std::string& name : domains)
         for (const VhostEntry& vhost :
-             read_vhosts(context.store, context.backend, find_domain(context, name).id))
+             read_all_vhosts(context.store, context.backend, find_domain(context, name).id))
             for (const LunEntry& lun : vhost.luns) {
-                const devices::Device device = device_of(lun);
+                const devices::Device device = device_of(context, vhost.vhost, lun);
                 text += line(std::to_string(vhost.vhost.device.value()),
                              std::to_string(vhost.vhost.backend.value()),
                              std::to_string(static_cast<unsigned>(vhost.back)), "0",

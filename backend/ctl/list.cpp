@@ -11,27 +11,33 @@ namespace pvscsi::ctl {
 
 namespace {
 
-/// As it is now; of a device that is gone as it was.
-std::string target_now(const LunEntry& lun) {
+/// As it is now; of a device that is gone, or another domain's, as it was.
+std::string target_now(bool here, const LunEntry& lun) {
     const auto pdev = config::parse_pdev(lun.pdev);
     if (!pdev)
         return "unknown";
-    std::string target = target_of(*pdev);
+    std::string target = here ? target_of(*pdev) : target_by_name(*pdev);
     return target == "unknown" && !lun.target.empty() ? printable(lun.target) : target;
+}
+
+std::string name_of(const std::map<DomId, std::string>& names, DomId domain) {
+    const auto place = names.find(domain);
+    return place == names.end() ? "" : place->second;
 }
 
 } // namespace
 
 std::map<DomId, std::string> domain_names(Context& context) {
     std::map<DomId, std::string> names;
-    for (const hv::DomainInfo& domain : context.domains.list())
+    for (const hv::DomainInfo& domain : known_domains(context))
         names[domain.id] = domain.name;
     return names;
 }
 
-devices::Device device_of(const LunEntry& lun) {
+devices::Device device_of(const Context& context, const Vhost& vhost, const LunEntry& lun) {
     const auto pdev = config::parse_pdev(lun.pdev);
-    if (!pdev || pdev->kind == config::PdevKind::file || pdev->kind == config::PdevKind::iso)
+    if (vhost.backend != context.backend || !pdev || pdev->kind == config::PdevKind::file ||
+        pdev->kind == config::PdevKind::iso)
         return {};
     const auto path = backend::path_of(*pdev);
     if (!path || path->empty())
@@ -39,18 +45,19 @@ devices::Device device_of(const LunEntry& lun) {
     return devices::find_device(backend::find_sg_node(*path).value_or(*path));
 }
 
-std::vector<LunRow> rows_of(const std::vector<VhostEntry>& vhosts,
+std::vector<LunRow> rows_of(const Context& context, const std::vector<VhostEntry>& vhosts,
                             const std::map<DomId, std::string>& names) {
     std::vector<LunRow> rows;
     for (const VhostEntry& vhost : vhosts) {
-        const auto name = names.find(vhost.vhost.guest);
+        const bool here = vhost.vhost.backend == context.backend;
         for (const LunEntry& lun : vhost.luns) {
-            devices::Device device = device_of(lun);
-            rows.push_back({name == names.end() ? "" : name->second, vhost.vhost.guest.value(),
-                            vhost.vhost.device.value(), lun.vdev, lun.pdev, target_now(lun),
+            devices::Device device = device_of(context, vhost.vhost, lun);
+            rows.push_back({name_of(names, vhost.vhost.guest), vhost.vhost.guest.value(),
+                            vhost.vhost.device.value(), lun.vdev, lun.pdev, target_now(here, lun),
                             lun_state(vhost, lun), lun.name, lun.read_only, std::move(device.nodes),
                             std::move(device.name), lun.error.empty() ? vhost.error : lun.error,
-                            lun.warning});
+                            lun.warning, name_of(names, vhost.vhost.backend),
+                            vhost.vhost.backend.value(), !here});
         }
     }
     return rows;
@@ -60,8 +67,8 @@ std::string list(Context& context, const ListOptions& options) {
     std::optional<DomId> guest;
     if (options.domain)
         guest = find_domain(context, *options.domain).id;
-    const auto rows =
-        rows_of(read_vhosts(context.store, context.backend, guest), domain_names(context));
+    const auto rows = rows_of(context, read_all_vhosts(context.store, context.backend, guest),
+                              domain_names(context));
     switch (options.form) {
     case ListForm::json:
         return to_json(rows);

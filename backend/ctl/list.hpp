@@ -12,10 +12,12 @@ namespace pvscsi::ctl {
 
 [[nodiscard]] std::map<DomId, std::string> domain_names(Context& context);
 
-[[nodiscard]] std::vector<LunRow> rows_of(const std::vector<VhostEntry>& vhosts,
+[[nodiscard]] std::vector<LunRow> rows_of(const Context& context,
+                                          const std::vector<VhostEntry>& vhosts,
                                           const std::map<DomId, std::string>& names);
 
-/// The device of this host that serves a LUN; empty if none does.
-[[nodiscard]] devices::Device device_of(const LunEntry& lun);
+/// The device of this host that serves a LUN of the vhost; empty if none does.
+[[nodiscard]] devices::Device device_of(const Context& context, const Vhost& vhost,
+                                        const LunEntry& lun);
 
 } // namespace pvscsi::ctl

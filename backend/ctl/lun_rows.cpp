@@ -4,7 +4,6 @@
 #include "backend/ctl/table.hpp"
 #include "backend/toolstack/text.hpp"
 
-#include <algorithm>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
@@ -23,13 +22,39 @@ std::string nodes_of(const LunRow& row) {
     return or_dash(fmt::format("{}", fmt::join(row.nodes, " ")));
 }
 
-std::vector<std::string> cells_of(const LunRow& row, bool nodes, bool unit) {
+/// The domain that serves it, unless that is this one.
+std::string backend_of(const LunRow& row) {
+    if (!row.elsewhere)
+        return "-";
+    return row.backend.empty() ? std::to_string(row.backend_domid) : printable(row.backend);
+}
+
+/// Which columns there are; the others are always there.
+struct Columns {
+    bool backend = false;
+    bool nodes = false;
+    bool unit = false;
+};
+
+Columns columns_of(const std::vector<LunRow>& rows) {
+    Columns columns;
+    for (const LunRow& row : rows) {
+        columns.backend |= row.elsewhere;
+        columns.nodes |= !row.nodes.empty();
+        columns.unit |= !row.unit.empty();
+    }
+    return columns;
+}
+
+std::vector<std::string> cells_of(const LunRow& row, const Columns& columns) {
     std::vector<std::string> cells{
         or_dash(row.domain), std::to_string(row.domid), printable(row.vdev), row.state, row.target,
         mode_of(row),        or_dash(row.name)};
-    if (nodes)
+    if (columns.backend)
+        cells.push_back(backend_of(row));
+    if (columns.nodes)
         cells.push_back(nodes_of(row));
-    if (unit)
+    if (columns.unit)
         cells.push_back(or_dash(row.unit));
     cells.push_back(printable(row.pdev));
     return cells;
@@ -52,7 +77,9 @@ std::string to_json(const std::vector<LunRow>& rows) {
                          {"nodes", row.nodes},
                          {"unit", row.unit},
                          {"error", row.error},
-                         {"warning", row.warning}});
+                         {"warning", row.warning},
+                         {"backend", row.backend},
+                         {"backend_domid", row.backend_domid}});
     // Bytes that are no UTF-8 must not make the list unreadable.
     return array.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
@@ -65,25 +92,25 @@ std::string to_plain(const std::vector<LunRow>& rows) {
             fmt::join({or_dash(row.domain), std::to_string(row.domid), std::to_string(row.vhost),
                        or_dash(row.vdev), or_dash(row.pdev), row.target, row.state,
                        or_dash(row.name), std::string(mode_of(row)), nodes_of(row),
-                       or_dash(row.unit), or_dash(row.error), or_dash(row.warning)},
+                       or_dash(row.unit), or_dash(row.error), or_dash(row.warning),
+                       or_dash(row.backend), std::to_string(row.backend_domid)},
                       "\t"));
     return text;
 }
 
 std::string to_table(const std::vector<LunRow>& rows) {
-    const bool nodes =
-        std::any_of(rows.begin(), rows.end(), [](const LunRow& row) { return !row.nodes.empty(); });
-    const bool unit =
-        std::any_of(rows.begin(), rows.end(), [](const LunRow& row) { return !row.unit.empty(); });
+    const Columns columns = columns_of(rows);
     std::vector<std::string> headings{"DOMAIN", "ID", "VDEV", "STATE", "TARGET", "MODE", "NAME"};
-    if (nodes)
+    if (columns.backend)
+        headings.emplace_back("BACKEND");
+    if (columns.nodes)
         headings.emplace_back("NODES");
-    if (unit)
+    if (columns.unit)
         headings.emplace_back("UNIT");
     headings.emplace_back("PDEV");
     Table table(std::move(headings));
     for (const LunRow& row : rows) {
-        table.add(cells_of(row, nodes, unit));
+        table.add(cells_of(row, columns));
         for (const std::string& remark : {row.error, row.warning})
             if (!remark.empty())
                 table.remark(printable(row.vdev) + ": " + printable(remark));

@@ -21,6 +21,9 @@ struct LunRow {
     std::string unit;               ///< the device's own name: "naa.5000c500a1b2c3d4"; or empty
     std::string error;
     std::string warning;
+    std::string backend; ///< name of the domain that serves it; empty if that is gone
+    unsigned backend_domid = 0;
+    bool elsewhere = false; ///< another domain serves it than the one that asks
 };
 
 /// An array with one object a row, as list.schema.json says.
@@ -30,8 +33,8 @@ struct LunRow {
 /// empty one. No value has a tab or a newline in it.
 [[nodiscard]] std::string to_plain(const std::vector<LunRow>& rows);
 
-/// Columns with a heading, as wide as what is in them; errors below their row. NODES
-/// and UNIT only if there are any.
+/// Columns with a heading, as wide as what is in them; errors below their row. BACKEND, NODES and
+/// UNIT only if there are any.
 [[nodiscard]] std::string to_table(const std::vector<LunRow>& rows);
 
 } // namespace pvscsi::ctl

@@ -42,12 +42,25 @@ std::vector<Change> checked(const std::vector<std::string>& options) {
     return changes;
 }
 
-void require_timed(const LunEntry& lun, const Change& change) {
+void require_timed(const Vhost& vhost, const LunEntry& lun, const Change& change) {
+    if (change.node != "timeout" || change.value.empty())
+        return;
     const auto pdev = config::parse_pdev(lun.pdev);
-    if (change.node == "timeout" && !change.value.empty() && (!pdev || target_of(*pdev) != "sg"))
+    const std::string target = vhost.served_elsewhere() ? lun.target
+                               : pdev                   ? target_of(*pdev)
+                                                        : "none";
+    // Of another domain's device it may not be known yet.
+    if (target != "sg" && !(vhost.served_elsewhere() && target == "unknown"))
         throw Failure(ExitCode::configuration,
                       fmt::format("there is no SCSI device behind {}, so it has no timeout",
                                   printable(lun.vdev)));
+}
+
+void require_served(const VhostEntry& vhost, const std::string& lun_name) {
+    for (const LunEntry& lun : vhost.luns)
+        if (vhost.lost && (lun.vdev == lun_name || lun.name == lun_name))
+            throw Failure(ExitCode::failed,
+                          fmt::format("{}: {}", printable(lun_name), printable(vhost.error)));
 }
 
 Result<void> write(hv::Store& store, hv::StoreTxn txn, const std::string& lun,
@@ -55,6 +68,26 @@ Result<void> write(hv::Store& store, hv::StoreTxn txn, const std::string& lun,
     const std::string path = lun + "/" + change.node;
     return change.value.empty() ? remove_if_there(store, txn, path)
                                 : store.write(path, change.value, txn);
+}
+
+/// What dom0 keeps of a unit of another domain says the same.
+Result<void> remember(hv::Store& store, hv::StoreTxn txn, const Vhost& vhost, unsigned number,
+                      const std::vector<Change>& changes) {
+    const auto record = read_record(store, txn, vhost.guest, vhost.device);
+    if (!record)
+        return unexpected(record.error());
+    if (!*record || !(*record)->luns.contains(number))
+        return {};
+    Lun lun = (*record)->luns.at(number);
+    for (const Change& change : changes) {
+        if (change.node == "name")
+            lun.name.clear();
+        else
+            (change.node == "timeout" ? lun.timeout : lun.queue_depth).reset();
+        if (!change.value.empty())
+            (void)config::set_option(lun, change.node + "=" + change.value); // checked before
+    }
+    return remember_lun(store, txn, vhost, number, lun);
 }
 
 } // namespace
@@ -78,19 +111,23 @@ std::string set(Context& context, const std::string& name, const std::string& lu
             for (const Change& change : changes) {
                 if (change.node == "name")
                     require_free_name(context, domain.id, change.value, lun.vdev);
-                require_timed(lun, change);
+                require_timed(vhost, lun, change);
                 if (auto done = write(context.store, txn, vhost.back_lun(lun.number), change);
                     !done)
                     return done;
             }
+            if (auto done = remember(context.store, txn, vhost, lun.number, changes); !done)
+                return done;
         }
         return {};
     };
-    for (const VhostEntry& vhost : read_vhosts(context.store, context.backend, domain.id))
-        if (vdev.empty())
+    for (const VhostEntry& vhost : read_all_vhosts(context.store, context.backend, domain.id)) {
+        require_served(vhost, lun_name);
+        if (vdev.empty() && !vhost.lost)
             require(hv::transact(context.store,
                                  [&](hv::StoreTxn txn) { return change_one(txn, vhost.vhost); }),
                     "cannot change " + vhost.vhost.back());
+    }
     if (vdev.empty())
         no_such_lun(domain.name, lun_name);
     return fmt::format("{} of domain {} '{}': {}", vdev, domain.id.value(), printable(domain.name),

@@ -27,8 +27,16 @@ std::string device_text(const devices::Device& device) {
                        fmt::join(device.nodes, " "));
 }
 
+/// Nothing of what this domain serves.
+std::string backend_text(const LunRow& row) {
+    if (!row.elsewhere)
+        return {};
+    return fmt::format("domain {} '{}'", row.backend_domid,
+                       row.backend.empty() ? "(gone)" : row.backend);
+}
+
 std::string lun_text(const LunRow& row, const VhostEntry& vhost, const LunEntry& lun,
-                     const LunCountsOf& counts) {
+                     const devices::Device& device, const LunCountsOf& counts) {
     std::string text =
         fmt::format("{} of domain {} '{}': {}\n", printable(row.vdev), row.domid,
                     row.domain.empty() ? "(gone)" : printable(row.domain), row.state);
@@ -36,7 +44,8 @@ std::string lun_text(const LunRow& row, const VhostEntry& vhost, const LunEntry&
     add(text, "name", row.name);
     add(text, "served as",
         fmt::format("{}, {}", row.target, row.read_only ? "read only" : "read and write"));
-    add(text, "device", device_text(device_of(lun)));
+    add(text, "served by", backend_text(row));
+    add(text, "device", device_text(device));
     add(text, "unit", row.unit);
     add(text, "queue depth",
         lun.queue_depth.empty() ? fmt::format("{}, the ring's", ring::ring_size) : lun.queue_depth);
@@ -58,7 +67,7 @@ struct Wanted {
 
 /// One word may be a domain or the name of a LUN; domains go first.
 Wanted wanted(Context& context, const ShowOptions& options) {
-    if (options.lun.empty() && !context.domains.find(options.what))
+    if (options.lun.empty() && !domain_if_there(context, options.what))
         return {{}, options.what};
     return {find_domain(context, options.what).id, options.lun};
 }
@@ -69,14 +78,15 @@ std::string show(Context& context, const ShowOptions& options, const LunCountsOf
     const auto [domain, lun_wanted] = wanted(context, options);
     const auto names = domain_names(context);
     std::string text;
-    for (const VhostEntry& vhost : read_vhosts(context.store, context.backend, domain)) {
-        const auto rows = rows_of({vhost}, names);
+    for (const VhostEntry& vhost : read_all_vhosts(context.store, context.backend, domain)) {
+        const auto rows = rows_of(context, {vhost}, names);
         for (std::size_t i = 0; i < rows.size(); ++i) {
             const bool is_it = domain ? rows[i].vdev == lun_wanted || rows[i].name == lun_wanted
                                       : rows[i].name == lun_wanted;
             if (lun_wanted.empty() || is_it)
-                text +=
-                    (text.empty() ? "" : "\n") + lun_text(rows[i], vhost, vhost.luns[i], counts);
+                text += (text.empty() ? "" : "\n") +
+                        lun_text(rows[i], vhost, vhost.luns[i],
+                                 device_of(context, vhost.vhost, vhost.luns[i]), counts);
         }
     }
     if (!text.empty())

@@ -1,6 +1,7 @@
 #include "backend/ctl/store_wait.hpp"
 
 #include <algorithm>
+#include <deque>
 #include <poll.h>
 #include <system_error>
 
@@ -40,7 +41,14 @@ void sleep_until_event(hv::Store& store, Deadline deadline) {
 
 bool wait_for(hv::Store& store, const std::string& path, Deadline deadline,
               const std::function<bool()>& happened) {
-    const Watch watch(store, path);
+    return wait_for(store, std::vector{path}, deadline, happened);
+}
+
+bool wait_for(hv::Store& store, const std::vector<std::string>& paths, Deadline deadline,
+              const std::function<bool()>& happened) {
+    std::deque<Watch> watches; // they don't move
+    for (const std::string& path : paths)
+        watches.emplace_back(store, path);
     for (;;) {
         while (store.next_event()) {
         }

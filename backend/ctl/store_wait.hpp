@@ -6,6 +6,7 @@
 #include <chrono>
 #include <functional>
 #include <string>
+#include <vector>
 
 namespace pvscsi::ctl {
 
@@ -14,6 +15,9 @@ using Deadline = std::chrono::steady_clock::time_point;
 /// Returns true as soon as `happened()` does, looking again after every change at or below
 /// `path`; false when the time is over. Throws std::system_error if the store cannot watch.
 bool wait_for(hv::Store& store, const std::string& path, Deadline deadline,
+              const std::function<bool()>& happened);
+/// At several places; what changes elsewhere is noticed half a second later.
+bool wait_for(hv::Store& store, const std::vector<std::string>& paths, Deadline deadline,
               const std::function<bool()>& happened);
 
 } // namespace pvscsi::ctl

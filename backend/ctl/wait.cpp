@@ -1,6 +1,6 @@
 #include "backend/ctl/common.hpp"
+#include "backend/toolstack/backend_domains.hpp"
 #include "backend/toolstack/text.hpp"
-#include "common/xenbus/nodes.hpp"
 
 #include <fmt/format.h>
 
@@ -17,7 +17,7 @@ class Awaited {
     bool done() {
         late_.clear();
         bool there = false;
-        for (const VhostEntry& vhost : read_vhosts(context_.store, context_.backend, guest_))
+        for (const VhostEntry& vhost : read_all_vhosts(context_.store, context_.backend, guest_))
             for (const LunEntry& lun : vhost.luns) {
                 if (!options_.vdev.empty() && lun.vdev != options_.vdev)
                     continue;
@@ -50,6 +50,14 @@ class Awaited {
     std::string late_;
 };
 
+/// Where its LUNs' states are: with each domain that serves one.
+std::vector<std::string> places_of(Context& context, DomId guest) {
+    std::vector<std::string> places;
+    for (const DomId backend : domains_that_serve(context.store, context.backend))
+        places.push_back(guest_path(backend, guest));
+    return places;
+}
+
 } // namespace
 
 std::string wait(Context& context, const WaitOptions& options) {
@@ -58,9 +66,8 @@ std::string wait(Context& context, const WaitOptions& options) {
                       to_string(Remark{0, options.vdev, vdev.error().reason, vdev.error().remedy}));
     const auto domain = find_domain(context, options.domain);
     Awaited awaited(context, domain.id, options);
-    const std::string nodes =
-        xenbus::backend_root(context.backend) + "/" + std::to_string(domain.id.value());
-    if (wait_for(context.store, nodes, deadline_of(context), [&] { return awaited.done(); }))
+    if (wait_for(context.store, places_of(context, domain.id), deadline_of(context),
+                 [&] { return awaited.done(); }))
         return {};
     throw Failure(ExitCode::timed_out,
                   fmt::format("domain {} '{}' after {}: {}", domain.id.value(),

@@ -92,7 +92,7 @@ Definitions::File Definitions::read(const std::string& path, const Complain& com
     if (!xl.mentions_vscsi && !file.changes)
         return file;
     file.mentions_vscsi = true;
-    for (Remark& remark : find_unserved(list.luns, own_names_))
+    for (Remark& remark : find_unserved(list.luns))
         list.mistakes.push_back(std::move(remark));
     for (const auto& lines : {xl.mistakes, entries.mistakes, entries.notes})
         for (const std::string& line : lines)

@@ -35,12 +35,9 @@ class Definitions {
     using Complain = std::function<void(const std::string& line)>;
 
     /// `patterns`: absolute, glob(7). A file that several match counts once. `changes`: the folder
-    /// with what was changed of them (changes.hpp); empty: none. `own_names`: what an entry may
-    /// call the domain that serves.
-    explicit Definitions(std::vector<std::string> patterns, std::string changes = {},
-                         std::vector<std::string> own_names = {})
-        : patterns_(std::move(patterns)), changes_(std::move(changes)),
-          own_names_(std::move(own_names)) {}
+    /// with what was changed of them (changes.hpp); empty: none.
+    explicit Definitions(std::vector<std::string> patterns, std::string changes = {})
+        : patterns_(std::move(patterns)), changes_(std::move(changes)) {}
 
     /// Reads what is new or has changed, forgets what is gone.
     void refresh(const Complain& complain);
@@ -89,7 +86,6 @@ class Definitions {
 
     const std::vector<std::string> patterns_;
     const std::string changes_;
-    const std::vector<std::string> own_names_;
     std::vector<std::string> order_;       ///< of the files
     std::map<std::string, File> files_;    ///< by path
     std::map<std::string, Files> by_name_; ///< in order

@@ -144,7 +144,7 @@ bool same_backing(const Lun& a, const Lun& b) {
     return identity_of(first) == identity_of(second);
 }
 
-std::string target_of(const Pdev& pdev) {
+std::string target_by_name(const Pdev& pdev) {
     switch (pdev.kind) {
     case PdevKind::file:
         return "block";
@@ -157,10 +157,15 @@ std::string target_of(const Pdev& pdev) {
         return "sg";
     case PdevKind::iscsi:
     case PdevKind::fc:
-        return "unknown";
     case PdevKind::device:
         break;
     }
+    return "unknown";
+}
+
+std::string target_of(const Pdev& pdev) {
+    if (pdev.kind != PdevKind::device)
+        return target_by_name(pdev);
     if (backend::find_sg_node(pdev.path))
         return "sg";
     struct stat node {};

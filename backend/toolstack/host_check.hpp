@@ -15,6 +15,9 @@ namespace pvscsi::toolstack {
 /// Whether both name one file or device, by one path or two.
 [[nodiscard]] bool same_backing(const Lun& a, const Lun& b);
 
+/// The same by what is written alone: of the devices of another domain, which can't be looked at.
+[[nodiscard]] std::string target_by_name(const config::Pdev& pdev);
+
 /// What serves a PDEV: "sg", "block", "iso", "ram", "null"; "unknown" for a device node that is
 /// not there (any more) or that nothing here can serve.
 [[nodiscard]] std::string target_of(const config::Pdev& pdev);

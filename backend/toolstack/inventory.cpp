@@ -1,9 +1,13 @@
 #include "backend/toolstack/inventory.hpp"
 
+#include "backend/toolstack/backend_domains.hpp"
+#include "backend/toolstack/host_check.hpp"
+
 #include <algorithm>
 #include <cerrno>
 #include <limits>
 #include <system_error>
+#include <utility>
 
 namespace pvscsi::toolstack {
 
@@ -101,7 +105,7 @@ Result<std::optional<VhostEntry>> read_vhost(hv::Store& store, hv::StoreTxn txn,
     NodeReader back(store, txn, vhost.back());
     NodeReader front(store, txn, vhost.front());
     const bool exists = back.find("frontend-id").has_value();
-    VhostEntry entry{vhost, back.state(), front.state(), back.text("error"), false, {}};
+    VhostEntry entry{vhost, back.state(), front.state(), back.text("error"), false, {}, false};
     entry.taken_up = back.find("feature-sg-grant").has_value() || !entry.error.empty();
     for (const unsigned number : back.numbers("/vscsi-devs", "dev-")) {
         auto lun = read_lun(store, txn, vhost, number);
@@ -141,13 +145,74 @@ std::vector<VhostEntry> read_vhosts(hv::Store& store, DomId backend, std::option
     return found;
 }
 
-std::vector<std::string> own_names(hv::Store& store, DomId self) {
-    std::vector<std::string> names{std::to_string(self.value())};
-    if (self.value() == 0)
-        names.emplace_back("Domain-0");
-    if (const auto name = store.read(xenbus::domain_path(self) + "/name"); name && !name->empty())
-        names.push_back(*name);
-    return names;
+std::vector<VhostEntry> read_all_vhosts(hv::Store& store, DomId self, std::optional<DomId> guest) {
+    std::vector<VhostEntry> found = read_vhosts(store, self, guest);
+    for (const DomId domain : guest ? std::vector{*guest} : domains_there(store))
+        for (const VhostRecord& record : read_records(store, domain)) {
+            auto entry = read_vhost(store, hv::no_transaction, record.vhost);
+            if (!entry)
+                throw std::system_error(entry.error(), "cannot read " + record.vhost.back());
+            found.push_back(*entry ? std::move(**entry) : lost_vhost(store, record));
+        }
+    std::stable_sort(found.begin(), found.end(), [](const VhostEntry& a, const VhostEntry& b) {
+        return std::pair(a.vhost.guest, a.vhost.device) < std::pair(b.vhost.guest, b.vhost.device);
+    });
+    return found;
+}
+
+VhostEntry lost_vhost(hv::Store& store, const VhostRecord& record) {
+    VhostEntry entry;
+    entry.vhost = record.vhost;
+    entry.lost = true;
+    const std::string who = "domain " + std::to_string(record.vhost.backend.value()) +
+                            (record.backend.empty() ? "" : " (" + record.backend + ")");
+    const std::string why = store.domain_exists(record.vhost.backend)
+                                ? who + " is to serve it, and the nodes for that are gone"
+                                : who + ", which served it, has ended";
+    entry.error = why;
+    const auto state = store.read(record.vhost.front() + "/state");
+    entry.front = state ? xenbus::state_from_node(*state).value_or(State::unknown) : State::unknown;
+    for (const auto& [number, lun] : record.luns) {
+        LunEntry row;
+        row.number = number;
+        row.vdev = to_string(lun.vdev);
+        row.pdev = lun.pdev_text;
+        row.name = lun.name;
+        row.error = why;
+        row.target = target_by_name(lun.pdev);
+        row.read_only = reads_only(lun);
+        row.queue_depth = lun.queue_depth ? std::to_string(*lun.queue_depth) : "";
+        row.timeout = lun.timeout ? std::to_string(*lun.timeout) : "";
+        entry.luns.push_back(std::move(row));
+    }
+    return entry;
+}
+
+Result<Vhost> find_vhost(hv::Store& store, hv::StoreTxn txn, DomId self, DomId guest,
+                         DevId device) {
+    const auto record = read_record(store, txn, guest, device);
+    if (!record)
+        return unexpected(record.error());
+    return *record ? (*record)->vhost : Vhost{self, guest, device};
+}
+
+std::optional<Lun> lun_of(const LunEntry& entry) {
+    const auto pdev = config::parse_pdev(entry.pdev);
+    if (!pdev)
+        return {};
+    Lun lun;
+    lun.pdev = *pdev;
+    lun.pdev_text = entry.pdev;
+    lun.vdev = xenbus::parse_address(entry.vdev).value_or(xenbus::VirtualAddress{});
+    lun.read_only = entry.read_only;
+    lun.name = entry.name;
+    const auto number = [](const std::string& text) -> std::optional<unsigned> {
+        const auto value = xenbus::parse_number(text, std::numeric_limits<unsigned>::max());
+        return value ? std::optional(static_cast<unsigned>(*value)) : std::nullopt;
+    };
+    lun.queue_depth = number(entry.queue_depth);
+    lun.timeout = number(entry.timeout);
+    return lun;
 }
 
 std::string lun_state(const VhostEntry& vhost, const LunEntry& lun) {

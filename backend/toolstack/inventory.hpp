@@ -6,6 +6,7 @@
 #pragma once
 
 #include "backend/toolstack/vhost_nodes.hpp"
+#include "backend/toolstack/vhost_record.hpp"
 
 #include <optional>
 #include <string>
@@ -34,19 +35,29 @@ struct VhostEntry {
     std::string error;
     bool taken_up = false; ///< a daemon has looked at it
     std::vector<LunEntry> luns;
+    bool lost = false; ///< the domain that served it has ended, and its nodes with it
 
     [[nodiscard]] const LunEntry* find(const std::string& vdev) const;
 };
 
 /// Of one guest, or of all that `backend` serves; by domain id, vhost and dev-N.
 std::vector<VhostEntry> read_vhosts(hv::Store& store, DomId backend, std::optional<DomId> guest);
+/// Also those that other domains serve or have served, which only dom0 knows (vhost_record.hpp).
+/// What is lost has the reason for an error, of every LUN.
+std::vector<VhostEntry> read_all_vhosts(hv::Store& store, DomId self, std::optional<DomId> guest);
 
 /// One vhost, inside a transaction; nothing if it is not there.
 Result<std::optional<VhostEntry>> read_vhost(hv::Store& store, hv::StoreTxn txn,
                                              const Vhost& vhost);
 
-/// What an entry may call the domain that serves: its number and its name.
-std::vector<std::string> own_names(hv::Store& store, DomId self);
+/// The same of one that is lost: what its entries say, and why.
+VhostEntry lost_vhost(hv::Store& store, const VhostRecord& record);
+
+/// Who serves this vhost of a guest; `self` if it is not there.
+Result<Vhost> find_vhost(hv::Store& store, hv::StoreTxn txn, DomId self, DomId guest, DevId device);
+
+/// As the parser would have given it, but for the number of its entry.
+[[nodiscard]] std::optional<Lun> lun_of(const LunEntry& entry);
 
 /// What to tell of a LUN in one word; they are in README.md and list.schema.json.
 [[nodiscard]] std::string lun_state(const VhostEntry& vhost, const LunEntry& lun);

@@ -1,7 +1,5 @@
 #include "backend/toolstack/served.hpp"
 
-#include <algorithm>
-
 namespace pvscsi::toolstack {
 
 namespace {
@@ -18,8 +16,7 @@ std::string served_forms() {
 
 class Finder {
   public:
-    Finder(const std::vector<std::string>& own_names, std::vector<Remark>& remarks)
-        : own_names_(own_names), remarks_(remarks) {}
+    explicit Finder(std::vector<Remark>& remarks) : remarks_(remarks) {}
 
     void look_at(const Lun& lun) {
         if (const auto what = config::unserved(lun.pdev.kind); !what.empty())
@@ -27,14 +24,6 @@ class Finder {
         if (lun.vdev_is_host)
             complain(lun, "host", "giving a whole host adapter" + std::string(not_served),
                      "h:c:t:l, an entry for each unit");
-        const bool own = lun.backend.empty() || std::find(own_names_.begin(), own_names_.end(),
-                                                          lun.backend) != own_names_.end();
-        if (!own)
-            complain(lun, lun.backend,
-                     "the third field, as it is no option, names the domain that has the device, "
-                     "and a unit of another domain" +
-                         std::string(not_served),
-                     "no such field, or one of " + config::known_options());
         for (const config::OptionForm& option : config::option_forms())
             if (option.is_unserved(lun) && !(lun.vdev_is_host && option.name == "feature-host"))
                 complain(lun, std::string(option.name),
@@ -47,16 +36,14 @@ class Finder {
         remarks_.push_back({lun.entry, std::move(text), std::move(reason), std::move(remedy)});
     }
 
-    const std::vector<std::string>& own_names_;
     std::vector<Remark>& remarks_;
 };
 
 } // namespace
 
-std::vector<Remark> find_unserved(const std::vector<Lun>& luns,
-                                  const std::vector<std::string>& own_names) {
+std::vector<Remark> find_unserved(const std::vector<Lun>& luns) {
     std::vector<Remark> remarks;
-    Finder finder(own_names, remarks);
+    Finder finder(remarks);
     for (const Lun& lun : luns)
         finder.look_at(lun);
     return remarks;

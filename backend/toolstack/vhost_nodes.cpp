@@ -1,6 +1,8 @@
 #include "backend/toolstack/vhost_nodes.hpp"
 
 #include "backend/toolstack/host_check.hpp"
+#include "backend/toolstack/node_writer.hpp"
+#include "backend/toolstack/vhost_record.hpp"
 
 #include <limits>
 #include <vector>
@@ -11,44 +13,6 @@ namespace {
 
 using hv::StorePermission;
 using xenbus::State;
-
-/// Writes nodes below one directory, all with the same permissions. Keeps the first error.
-class NodeWriter {
-  public:
-    NodeWriter(hv::Store& store, hv::StoreTxn txn, std::string directory,
-               std::vector<StorePermission> permissions)
-        : store_(store), txn_(txn), directory_(std::move(directory)),
-          permissions_(std::move(permissions)) {
-        keep(store_.mkdir(directory_, txn_));
-        own(directory_);
-    }
-
-    NodeWriter& node(const std::string& name, const std::string& value) {
-        const std::string path = directory_ + "/" + name;
-        if (result_)
-            keep(store_.write(path, value, txn_));
-        own(path);
-        return *this;
-    }
-
-    [[nodiscard]] Result<void> result() const { return result_; }
-
-  private:
-    void keep(Result<void> done) {
-        if (result_)
-            result_ = std::move(done);
-    }
-    void own(const std::string& path) {
-        if (result_)
-            keep(store_.set_permissions(path, permissions_, txn_));
-    }
-
-    hv::Store& store_;
-    hv::StoreTxn txn_;
-    std::string directory_;
-    std::vector<StorePermission> permissions_;
-    Result<void> result_;
-};
 
 /// The owner may do everything, the other end reads, everybody else nothing.
 std::vector<StorePermission> owned_by(DomId owner, DomId reader) {
@@ -63,8 +27,10 @@ Result<void> write_back(hv::Store& store, hv::StoreTxn txn, const Vhost& vhost) 
     const auto permissions = owned_by(vhost.backend, vhost.guest);
     // Which life of the domain number it belongs to: nodes outlive domains.
     const auto vm = store.read(xenbus::domain_path(vhost.guest) + "/vm", txn);
+    const auto name = store.read(xenbus::domain_path(vhost.guest) + "/name", txn);
     auto nodes = NodeWriter(store, txn, vhost.back(), permissions)
                      .node("vm", vm.value_or(""))
+                     .node("domain", name.value_or(""))
                      .node("frontend", vhost.front())
                      .node("frontend-id", number(vhost.guest.value()))
                      .node("online", "1")
@@ -101,6 +67,13 @@ Result<unsigned> next_number(hv::Store& store, hv::StoreTxn txn, const Vhost& vh
 
 Result<void> write_vhost(hv::Store& store, hv::StoreTxn txn, const Vhost& vhost,
                          std::span<const Lun> luns) {
+    if (vhost.served_elsewhere()) {
+        if (auto there = store.read(xenbus::domain_path(vhost.backend) + "/name", txn); !there)
+            return unexpected(there.error());
+        if (auto done = record_vhost(store, txn, vhost, luns.empty() ? "" : luns.front().backend);
+            !done)
+            return done;
+    }
     if (auto done = write_back(store, txn, vhost); !done)
         return done;
     for (const Lun& lun : luns)
@@ -116,7 +89,7 @@ Result<unsigned> write_lun(hv::Store& store, hv::StoreTxn txn, const Vhost& vhos
     NodeWriter nodes(store, txn, vhost.back_lun(*index), owned_by(vhost.backend, vhost.guest));
     nodes.node("p-dev", lun.pdev_text)
         .node("p-devname", lun.pdev_text)
-        .node("target", target_of(lun.pdev))
+        .node("target", vhost.served_elsewhere() ? target_by_name(lun.pdev) : target_of(lun.pdev))
         .node("v-dev", to_string(lun.vdev))
         .node("mode", reads_only(lun) ? "r" : "w");
     if (!lun.name.empty())
@@ -128,26 +101,40 @@ Result<unsigned> write_lun(hv::Store& store, hv::StoreTxn txn, const Vhost& vhos
     nodes.node("state", to_node(State::initialising));
     if (auto done = nodes.result(); !done)
         return unexpected(done.error());
+    if (auto done = remember_lun(store, txn, vhost, *index, lun); !done)
+        return unexpected(done.error());
     return index;
+}
+
+Result<void> remember_lun(hv::Store& store, hv::StoreTxn txn, const Vhost& vhost, unsigned index,
+                          const Lun& lun) {
+    return vhost.served_elsewhere() ? record_lun(store, txn, vhost, index, lun) : Result<void>{};
 }
 
 Result<void> remove_lun(hv::Store& store, hv::StoreTxn txn, const Vhost& vhost, unsigned index) {
     if (auto done = remove_if_there(store, txn, vhost.back_lun(index)); !done)
         return done;
+    if (vhost.served_elsewhere())
+        if (auto done = forget_lun(store, txn, vhost, index); !done)
+            return done;
     return remove_if_there(store, txn, vhost.front_lun(index));
 }
 
 Result<void> remove_vhost(hv::Store& store, hv::StoreTxn txn, const Vhost& vhost) {
     if (auto done = remove_if_there(store, txn, vhost.front()); !done)
         return done;
+    if (vhost.served_elsewhere())
+        if (auto done = forget_vhost(store, txn, vhost); !done)
+            return done;
     return remove_if_there(store, txn, vhost.back());
 }
 
-Result<void> remove_if_there(hv::Store& store, hv::StoreTxn txn, const std::string& path) {
-    auto done = store.remove(path, txn);
-    if (!done && done.error() == std::errc::no_such_file_or_directory)
-        return {};
-    return done;
+std::string guest_path(DomId backend, DomId guest) {
+    return xenbus::backend_root(backend) + "/" + std::to_string(guest.value());
+}
+
+Result<void> remove_guest(hv::Store& store, hv::StoreTxn txn, DomId backend, DomId guest) {
+    return remove_if_there(store, txn, guest_path(backend, guest));
 }
 
 Result<void> write_state(hv::Store& store, hv::StoreTxn txn, const std::string& parent,

@@ -5,9 +5,10 @@
 // Thread: the store's. Errors: the store's errno.
 #pragma once
 
+#include "backend/toolstack/remove_node.hpp"
+#include "backend/toolstack/vhost.hpp"
 #include "backend/toolstack/vscsi_config.hpp"
 #include "common/hypervisor/store.hpp"
-#include "common/xenbus/nodes.hpp"
 #include "common/xenbus/state.hpp"
 
 #include <span>
@@ -15,24 +16,9 @@
 
 namespace pvscsi::toolstack {
 
-/// Which vhost: of whom, served by whom.
-struct Vhost {
-    DomId backend;
-    DomId guest;
-    DevId device; ///< the vhost number, first figure of its VDEVs
-
-    [[nodiscard]] std::string back() const { return xenbus::backend_path(backend, guest, device); }
-    [[nodiscard]] std::string front() const { return xenbus::frontend_path(guest, device); }
-    [[nodiscard]] std::string back_lun(unsigned number) const {
-        return back() + "/vscsi-devs/dev-" + std::to_string(number);
-    }
-    [[nodiscard]] std::string front_lun(unsigned number) const {
-        return front() + "/vscsi-devs/dev-" + std::to_string(number);
-    }
-};
-
 /// Both ends' nodes with these LUNs. The backend's state is InitWait from the start: Linux'
 /// xen-scsiback takes up only what it first sees in Initialising, so it leaves our vhosts alone.
+/// ENOENT if the domain that is to serve it is gone: its nodes would stay for ever.
 Result<void> write_vhost(hv::Store& store, hv::StoreTxn txn, const Vhost& vhost,
                          std::span<const Lun> luns);
 
@@ -43,11 +29,16 @@ Result<unsigned> write_lun(hv::Store& store, hv::StoreTxn txn, const Vhost& vhos
 /// Both ends' nodes of a LUN. No error if they are gone already.
 Result<void> remove_lun(hv::Store& store, hv::StoreTxn txn, const Vhost& vhost, unsigned number);
 
+/// The name has changed, or other options.
+Result<void> remember_lun(hv::Store& store, hv::StoreTxn txn, const Vhost& vhost, unsigned number,
+                          const Lun& lun);
+
 /// Both ends' nodes of a vhost. No error if they are gone already.
 Result<void> remove_vhost(hv::Store& store, hv::StoreTxn txn, const Vhost& vhost);
 
-/// A node with all below it. No error if it is not there.
-Result<void> remove_if_there(hv::Store& store, hv::StoreTxn txn, const std::string& path);
+/// All that a domain has below its path for a guest. No error if there is nothing.
+Result<void> remove_guest(hv::Store& store, hv::StoreTxn txn, DomId backend, DomId guest);
+[[nodiscard]] std::string guest_path(DomId backend, DomId guest);
 
 Result<void> write_state(hv::Store& store, hv::StoreTxn txn, const std::string& parent,
                          xenbus::State state);

@@ -271,6 +271,21 @@ ParsedList parse_vscsi(const std::vector<std::string>& entries, const Changes& c
     return result;
 }
 
+std::string to_entry(const Lun& lun) {
+    std::string text = lun.pdev_text + "," + to_string(lun.vdev);
+    if (!lun.backend.empty())
+        text += "," + lun.backend;
+    if (lun.read_only)
+        text += ",ro";
+    if (!lun.name.empty())
+        text += ",name=" + lun.name;
+    if (lun.queue_depth)
+        text += ",queue-depth=" + std::to_string(*lun.queue_depth);
+    if (lun.timeout)
+        text += ",timeout=" + std::to_string(*lun.timeout);
+    return text;
+}
+
 std::string to_string(const Remark& remark) {
     std::string line;
     if (remark.entry != 0)

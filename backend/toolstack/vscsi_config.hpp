@@ -25,7 +25,7 @@ struct Lun : config::EntryOptions {
     std::string pdev_text;       ///< as written; what goes into `p-dev`
     xenbus::VirtualAddress vdev; ///< of no meaning if VDEV was `host`
     bool vdev_is_host = false;
-    std::string backend; ///< the domain that has the device, as written; empty: the one that serves
+    std::string backend; ///< the domain that has the device, as written; empty: the one that asks
 };
 
 /// Something about one entry that an administrator should know.
@@ -61,6 +61,9 @@ struct Changes {
 
 /// Whether the guest can only read it: asked for, or a CD/DVD.
 [[nodiscard]] bool reads_only(const Lun& lun);
+
+/// An entry that says the same, of what this version serves.
+[[nodiscard]] std::string to_entry(const Lun& lun);
 
 /// One line: "entry 2: 'ram:0': the size is zero; expected ...".
 [[nodiscard]] std::string to_string(const Remark& remark);

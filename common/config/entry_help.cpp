@@ -18,7 +18,8 @@ constexpr std::string_view vdev_text =
     "LUN (to 65535)";
 constexpr std::string_view host_text = "the whole host adapter of the device, with all its units";
 constexpr std::string_view backend_text =
-    "the domain that has the device, by name or number; none: the one that serves";
+    "the domain that has the device and runs pvscsid, by name or number; one for all units of a "
+    "vhost; default: dom0";
 
 /// A term and what it means, in two columns.
 void add_row(std::string& to, std::string_view term, std::string_view text) {
@@ -80,7 +81,7 @@ std::string entry_help() {
     add_row(text, "h:c:t:l", vdev_text);
     add_row(text, "host", std::string(host_text) + not_served("it"));
     text += "  BACKEND\n";
-    add_row(text, "DOMAIN", std::string(backend_text) + not_served("units of another one"));
+    add_row(text, "DOMAIN", backend_text);
     text += "  OPTION\n";
     for (const OptionForm& form : option_forms())
         add_row(text, term_of(form), text_of(form));
@@ -115,7 +116,14 @@ later, that one is not given to the guest.
     add_man_row(text, "h:c:t:l", vdev_text, "0:0:1:0");
     add_man_row(text, "host", std::string(host_text) + not_served("it"), "");
     text += ".SH BACKEND\nA third field that is no option: " + man_text(backend_text) + ".\n";
-    text += "This version serves units of its own domain only.\n.SH OPTIONS\n";
+    text += R"(.PP
+It has to be there when the guest gets its units. PDEV is looked for in that domain, and not in dom0:
+.B pvscsictl check
+does not look at it. When that domain ends, the guest loses these units; they are offered again when a
+domain of that name is there, and a guest that was connected has to connect anew: bind its driver
+again, or boot. A domain that is named by its number is not waited for.
+.SH OPTIONS
+)";
     for (const OptionForm& form : option_forms())
         add_man_row(text, term_of(form), text_of(form), form.value.empty() ? "" : form.example);
     text += ".SH SEE ALSO\n.BR xl.cfg (5),\n.BR pvscsictl (8)\n";

@@ -12,7 +12,7 @@ check scsi-attach says 0 'attached' pvscsictl scsi-attach demo ram:1M 0:0:5:0,ro
 check scsi-attach-options says 0 'ram, read only' pvscsictl show demo 0:0:5:0
 check scsi-list says 0 '0   0   4     0     ram:1M     -     0:0:5:0    4' pvscsictl scsi-list demo
 check scsi-detach says 0 'detached' pvscsictl scsi-detach demo 0:0:5:0
-check list-plain says 0 "$(printf 'connected\t-\trw\t-\t-\t-\t-')" pvscsictl list --plain demo
+check list-plain says 0 "$(printf 'connected\t-\trw\t-\t-\t-\t-\tDomain-0\t0')" pvscsictl list --plain demo
 check list-one-form says 2 'excludes' pvscsictl list --plain --json
 check devices says 0 'DEVICE' pvscsictl devices
 devices_follow_schema() {

@@ -8,6 +8,7 @@
 #   disk FILE SIZE             a sparse file
 #   loop FILE SIZE [OPTION...] the same as a block device, LOOP (losetup's options)
 #   node N                     /dev/pvscsi/0:0:0:N
+#   driver_domain NAME         a domain that serves others, with a pvscsid of its own
 
 . "$E2E_PROJECT/tests/support/bed.sh"
 
@@ -15,6 +16,7 @@ E2E_DIR=$(mktemp -d "${TMPDIR:-/tmp}/pvscsi-e2e.XXXXXX")
 cd "$E2E_DIR" || exit 1
 E2E_PIDS=()
 E2E_LOOPS=()
+E2E_DRIVERS=()
 
 fail() {
     echo "FAIL: $*" >&2
@@ -32,6 +34,10 @@ e2e_end() {
     set +e
     for pid in "${E2E_PIDS[@]}"; do
         kill -KILL -- "-$pid" 2>/dev/null
+        wait "$pid" 2>/dev/null
+    done
+    for pid in "${E2E_DRIVERS[@]}"; do
+        kill -KILL "$pid" 2>/dev/null
         wait "$pid" 2>/dev/null
     done
     if ! BED_KEEP=1 bed_stop && [ "$status" -eq 0 ]; then
@@ -85,6 +91,32 @@ guest() {
     local options=()
     [ -n "$BED_DAEMON" ] || options=(--no-wait)
     bed_ctl create "${options[@]}" "$E2E_DIR/$1.cfg" || fail "guest $1 is not created"
+}
+
+# driver_domain NAME: a domain that may serve others, in DRIVER its number. What runs with
+# PVSCSI_HOST=$(domain_dir NUMBER) has that domain's rights and no others.
+domain_dir() { echo "$BED_DIR/dom/$1"; }
+driver_domain() {
+    config "$1"
+    # Without entries there is nothing to wait for; that is what it warns of.
+    bed_ctl create "$E2E_DIR/$1.cfg" 2>/dev/null || fail "domain $1 is not created"
+    DRIVER=$(number_of "$1")
+}
+# driver_start [pvscsid options]: the pvscsid of domain DRIVER, its log in $BED_DIR/driver.log
+driver_start() {
+    PVSCSI_HOST=$(domain_dir "$DRIVER") bed_launch "$BED_DIR/driver.log" pvscsid "$@" ||
+        fail "the driver domain's daemon does not start"
+    DRIVER_DAEMON=$BED_PID
+    E2E_DRIVERS+=("$BED_PID")
+}
+driver_stop() { # [SIGNAL]
+    bed_end "$DRIVER_DAEMON" "${1:-TERM}" || fail "the driver domain's daemon does not end well"
+}
+number_of() { # NAME: of a domain, with LUNs or without
+    local id
+    for id in $(xenstore-list /local/domain); do
+        ! store_is "/local/domain/$id/name" "$1" || echo "$id"
+    done
 }
 
 as() {

@@ -36,7 +36,9 @@ TEST_CASE("list joins both ends, the daemon's reasons and the domain's name") {
                                     {"nodes", nlohmann::json::array()},
                                     {"unit", ""},
                                     {"error", ""},
-                                    {"warning", ""}});
+                                    {"warning", ""},
+                                    {"backend", ""},
+                                    {"backend_domid", 0}});
     CHECK(rows[1]["state"] == "failed");
     CHECK(rows[1]["mode"] == "ro");
     CHECK(rows[1]["error"] == "in use\x1b[2J");
@@ -63,7 +65,7 @@ TEST_CASE("list --plain has a line for each LUN, whatever is in the store") {
     bed.demo("4", "4", "4");
     bed.set(back + "/vscsi-devs/dev-0/warning", "a\tb\nc");
     CHECK(list(bed.context, {{}, ListForm::plain}) ==
-          "demo\t5\t0\t0:0:0:0\tram:1M\tram\tconnected\t-\trw\t-\t-\t-\ta\\x09b\\x0ac\n");
+          "demo\t5\t0\t0:0:0:0\tram:1M\tram\tconnected\t-\trw\t-\t-\t-\ta\\x09b\\x0ac\t-\t0\n");
 }
 
 TEST_CASE("list shows paths that are no UTF-8, and its JSON stays UTF-8") {

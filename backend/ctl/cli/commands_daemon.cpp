@@ -29,7 +29,7 @@ void add_stats(CommandLine& line) {
             Context& context = session.context();
             if (!given->domain.empty())
                 options.domid = find_domain(context, given->domain).id.value();
-            for (const hv::DomainInfo& domain : context.domains.list())
+            for (const hv::DomainInfo& domain : known_domains(context))
                 options.names[domain.id.value()] = domain.name;
             return stats(place_of(session), options);
         });
