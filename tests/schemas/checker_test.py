@@ -2,6 +2,7 @@
 """The checker itself: a right store passes, and each kind of mistake is found."""
 import importlib.util
 import pathlib
+import re
 import sys
 import unittest
 
@@ -18,6 +19,7 @@ CONNECTED = f"""\
 {B}/frontend = "{F}"   (n0,r5)
 {B}/frontend-id = "5"   (n0,r5)
 {B}/vm = "/vm/6f0a4fe2-0d3c-4c41-9d0a-c5e5a5b05b4d"   (n0,r5)
+{B}/domain = "demo"   (n0,r5)
 {B}/online = "1"   (n0,r5)
 {B}/feature-host = "0"   (n0,r5)
 {B}/next-dev = "2"   (n0,r5)
@@ -55,6 +57,21 @@ class Checker(unittest.TestCase):
 
     def test_a_right_store_passes(self):
         self.assertEqual(mistakes(CONNECTED, luns=["0:0:0:0"]), [])
+
+    def test_a_driver_domain_serves(self):
+        store = CONNECTED.replace("/local/domain/0/backend", "/local/domain/9/backend")
+        store = store.replace("(n0,r5)", "(n9,r5)").replace("(n5,r0)", "(n5,r9)")
+        for node in ("name", "domid", "vm", "device"):
+            store = re.sub(rf"^(/local/domain/5/{node} = .*)\(n9,r5\)", r"\1(n0,r5)", store, flags=re.M)
+        store = store.replace('backend-id = "0"', 'backend-id = "9"')
+        record = "/local/domain/5/pvscsi/0"
+        store += (f'{record} = ""   (n0)\n{record}/backend = "storage"   (n0)\n'
+                  f'{record}/backend-id = "9"   (n0)\n'
+                  f'{record}/dev-1 = "file:/srv/a b,0:0:0:0,storage"   (n0)\n')
+        self.assertEqual(mistakes(store), [])
+        self.assertEqual(len(mistakes(store.replace(f'{record}/backend-id = "9"',
+                                                    f'{record}/backend-id = "8"'))), 1)
+        self.assertEqual(len(mistakes(store.replace('0,storage"   (n0)', '0,storage"   (n9)'))), 1)
 
     def test_live_takes_the_stage_that_fits(self):
         self.assertEqual(mistakes(CONNECTED, "live"), [])

@@ -61,10 +61,10 @@ for _ in 1 2 3; do
 done
 
 # A mistake in a file is said, and the domain goes without; mended, it is taken at once.
-config demo "file:$DISK,0:0:0:0,what"
+config demo "file:$DISK,0:0:0:0,what=1"
 mv demo.cfg xen/
 made_by_others demo
-until_true 10 grep -q "xen/demo.cfg: vscsi: entry 1: 'what'" "$BED_DIR/pvscsid.log" ||
+until_true 10 grep -q "xen/demo.cfg: vscsi: entry 1: 'what=1'" "$BED_DIR/pvscsid.log" ||
     fail "the mistake is not logged"
 config demo "file:$DISK,0:0:0:0"
 mv demo.cfg xen/
