@@ -38,8 +38,8 @@ void clear_away(Context& context, DomId guest, bool daemon) {
         require(done, "cannot remove " + nodes);
 }
 
-/// Below the other domains that serve. Their daemons may only look at what the guest has, so they
-/// let go when the nodes are gone.
+/// Below the other domains that serve: their daemons let go when the nodes are gone, but can't know
+/// that the guest is.
 void clear_away_elsewhere(Context& context, DomId guest) {
     for (const DomId backend : domains_that_serve(context.store, context.backend))
         if (backend != context.backend)
