@@ -13,6 +13,9 @@ struct Attack {
     Guest& guest;
     DomId bystander; ///< the innocent guest's domain
     model::Random& random;
+    /// Of what is tried over and over, every so manieth: 1 is all. An emulated machine takes
+    /// milliseconds for what is microseconds elsewhere.
+    unsigned stride = 1;
 };
 
 struct NamedAttack {
@@ -30,15 +33,6 @@ std::span<const NamedAttack> store_attacks();
 std::span<const NamedAttack> storm_attacks();
 /// Everything at once, as the seed has it, for so long.
 void random_attack(Attack& attack, std::chrono::milliseconds duration);
-
-/// So often, or for so long: in an emulated machine each write to the store takes its time.
-constexpr std::chrono::seconds longest_storm{15};
-template <class Function>
-void repeat(int times, Function function) {
-    const auto end = std::chrono::steady_clock::now() + longest_storm;
-    for (int i = 0; i < times && std::chrono::steady_clock::now() < end; ++i)
-        function(i);
-}
 
 /// What every response has to be like, whatever was asked.
 void expect_sane(const ring::WireResponse& response, const ring::WireRequest& request);

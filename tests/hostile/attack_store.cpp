@@ -65,14 +65,14 @@ void garbage_state(Attack& attack) {
 /// Every pair of states that a frontend can jump through, from a sound connection.
 void state_jumps(Attack& attack) {
     Guest& guest = attack.guest;
-    for (unsigned first = 0; first <= 8; ++first)
-        for (unsigned second = 0; second <= 8; ++second) {
-            guest.set_state(static_cast<State>(first));
-            guest.set_state(static_cast<State>(second));
-            if (second % 2 == 0)
-                guest.kick();
-            guest.recover();
-        }
+    constexpr unsigned states = 9;
+    for (unsigned pair = 0; pair < states * states; pair += attack.stride) {
+        guest.set_state(static_cast<State>(pair / states));
+        guest.set_state(static_cast<State>(pair % states));
+        if (pair % states % 2 == 0)
+            guest.kick();
+        guest.recover();
+    }
     guest.prove_service();
 }
 
@@ -124,7 +124,7 @@ void nodes_rewritten(Attack& attack) {
 void many_nodes(Attack& attack) {
     Guest& guest = attack.guest;
     // Up to the store's quota for a guest.
-    for (int i = 0; i < 1200; ++i)
+    for (unsigned i = 0; i < 1200; i += attack.stride)
         guest.set("vscsi-devs/dev-" + std::to_string(i) + "/state", std::string(100, '4'));
     guest.prove_service();
 }

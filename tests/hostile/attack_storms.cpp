@@ -9,48 +9,49 @@ using xenbus::State;
 namespace {
 
 void events(Attack& attack) {
-    repeat(200'000, [&](int) {
+    for (unsigned i = 0; i < 200'000; i += attack.stride) {
         attack.guest.kick();
         attack.guest.channel().unmask();
         attack.guest.channel().take();
-    });
+    }
     attack.guest.prove_service();
 }
 
 /// Asks to be notified of every single response, and never listens.
 void unanswered_notifications(Attack& attack) {
     Guest& guest = attack.guest;
-    repeat(3000, [&](int) {
+    for (unsigned i = 0; i < 3000; i += attack.stride) {
         guest.store_index(ring::PageLayout::rsp_event, guest.load(ring::PageLayout::rsp_prod) + 1);
         guest.send(guest.test_unit_ready());
         spin_until("a response is there", [&] { return guest.take().has_value(); });
-    });
+    }
     guest.prove_service();
 }
 
 void state_flapping(Attack& attack) {
     Guest& guest = attack.guest;
-    repeat(4000, [&](int) { guest.set_state(static_cast<State>(attack.random.below(9))); });
+    for (unsigned i = 0; i < 4000; i += attack.stride)
+        guest.set_state(static_cast<State>(attack.random.below(9)));
     guest.recover();
     guest.prove_service();
 }
 
 void node_writes(Attack& attack) {
-    repeat(5000,
-           [&](int i) { attack.guest.set(i % 2 == 0 ? "ring-ref" : "noise", std::to_string(i)); });
+    for (unsigned i = 0; i < 5000; i += attack.stride)
+        attack.guest.set(i % 2 == 0 ? "ring-ref" : "noise", std::to_string(i));
     attack.guest.prove_service();
 }
 
 void connecting_without_end(Attack& attack) {
     Guest& guest = attack.guest;
-    repeat(60, [&](int i) {
+    for (unsigned i = 0; i < 60; i += attack.stride) {
         if (i % 3 == 0)
             for (unsigned n = 0; n < ring::ring_size; ++n)
                 guest.put(guest.read(n, 200));
         guest.publish();
         guest.disconnect();
         guest.connect();
-    });
+    }
     guest.prove_service();
 }
 
@@ -76,7 +77,7 @@ void gone_in_flight(Attack& attack) {
 /// The ring is kept full and no response is ever taken.
 void never_listening(Attack& attack) {
     Guest& guest = attack.guest;
-    for (int i = 0; i < 30; ++i) {
+    for (unsigned i = 0; i < 30; i += attack.stride) {
         for (unsigned n = 0; n < ring::ring_size; ++n)
             guest.put(guest.read(0, 208));
         guest.publish();

@@ -26,10 +26,15 @@ struct Options {
     std::uint64_t seed = 1;
     unsigned random_seconds = 10;
     unsigned patience = 20;
+    unsigned stride = 1;
     bool list = false;
     bool in_guest = false;
     std::uint16_t bystander = 0;
 };
+
+double seconds_since(Clock::time_point start) {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 /// What the daemon may use up, whatever a guest does.
 struct Bounds {
@@ -50,10 +55,11 @@ class Runner {
     void run(const std::string& name, const std::function<void(Attack&)>& attack) {
         if (name.find(options_.only) == std::string::npos)
             return;
+        const auto start = Clock::now();
         try {
             suffer(attack);
             ++passed_;
-            fmt::print("ok {}\n", name);
+            fmt::print("ok {} ({:.1f} s)\n", name, seconds_since(start));
         } catch (const std::exception& error) {
             ++failed_;
             fmt::print("not ok {}\n# {}\n", name, error.what());
@@ -70,12 +76,12 @@ class Runner {
 
   protected:
     model::Random& random() { return random_; }
+    const Options& options_;
 
   private:
     /// Throws if the attack has hurt somebody.
     virtual void suffer(const std::function<void(Attack&)>& attack) = 0;
 
-    const Options& options_;
     model::Random random_;
     unsigned passed_ = 0, failed_ = 0;
 };
@@ -111,7 +117,7 @@ class HostRunner final : public Runner {
             Guest guest(machine_, vhost);
             guest.connect();
             guest.prove_service();
-            Attack all{machine_, guest, innocent_.domain(), random()};
+            Attack all{machine_, guest, innocent_.domain(), random(), options_.stride};
             attack(all);
             innocent_.check();
         }
@@ -154,7 +160,7 @@ class GuestRunner final : public Runner {
         Guest guest(machine_, vhost_);
         guest.recover();
         guest.prove_service();
-        Attack all{machine_, guest, bystander_, random()};
+        Attack all{machine_, guest, bystander_, random(), options_.stride};
         attack(all);
         guest.recover();
         guest.prove_service();
@@ -202,6 +208,9 @@ int main(int argc, char** argv) {
     app.add_option("--random-seconds", options.random_seconds, "how long it lasts; 0: none")
         ->capture_default_str();
     app.add_option("--patience", options.patience, "seconds that anything may take")
+        ->capture_default_str();
+    app.add_option("--stride", options.stride, "every so manieth of what is tried over and over")
+        ->check(CLI::PositiveNumber)
         ->capture_default_str();
     app.add_flag("--in-guest", options.in_guest, "attack from this domain on Xen, with its vhost");
     app.add_option("--bystander", options.bystander, "another domain, with --in-guest");
