@@ -126,7 +126,7 @@ class Attach {
                    (now->back == State::initialising || now->back == State::init_wait ||
                     now->back == State::initialised);
         };
-        static_cast<void>(wait_for(context_.store, vhost_.back(), deadline_, [&] {
+        static_cast<void>(wait_for(context_, vhost_.back(), deadline_, [&] {
             now = vhost_now(context_, vhost_);
             return !still_connecting() || state_of(*now) != State::initialising;
         }));

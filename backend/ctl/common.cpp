@@ -184,7 +184,7 @@ void wait_for_daemon(Context& context, const std::vector<Vhost>& vhosts, Warn wa
     std::string late; // who has not answered
     for (const Vhost& vhost : vhosts) {
         std::optional<VhostEntry> entry;
-        const bool done = wait_for(context.store, vhost.back(), deadline, [&] {
+        const bool done = wait_for(context, vhost.back(), deadline, [&] {
             entry = vhost_now(context, vhost);
             return !entry || settled(*entry);
         });

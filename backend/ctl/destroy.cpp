@@ -27,7 +27,7 @@ void clear_away(Context& context, DomId guest, bool daemon) {
     const std::string nodes = guest_path(context.backend, guest);
     const auto patience =
         daemon ? context.patience : std::min(context.patience, patience_without_daemon);
-    if (wait_for(context.store, nodes, std::chrono::steady_clock::now() + patience,
+    if (wait_for(context, nodes, std::chrono::steady_clock::now() + patience,
                  [&] { return !is_there(context, nodes); }))
         return;
     if (daemon)

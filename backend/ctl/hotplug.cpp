@@ -55,7 +55,7 @@ Way change_vhost(
         require(done, "cannot change " + vhost.back());
         if (way != Way::busy)
             return way;
-        if (!wait_for(context.store, vhost.back() + "/state", deadline, [&] {
+        if (!wait_for(context, vhost.back() + "/state", deadline, [&] {
                 return state_at(context.store, hv::no_transaction, vhost.back()) != seen;
             }))
             throw Failure(ExitCode::timed_out,
@@ -68,7 +68,7 @@ Way change_vhost(
 
 bool wait_settled(Context& context, const Vhost& vhost, unsigned number, Deadline deadline,
                   std::initializer_list<State> ends) {
-    return wait_for(context.store, vhost.back(), deadline, [&] {
+    return wait_for(context, vhost.back(), deadline, [&] {
         const State back = state_at(context.store, hv::no_transaction, vhost.back());
         const State lun = state_at(context.store, hv::no_transaction, vhost.back_lun(number));
         // A guest that leaves meanwhile finds the nodes as they should be when it comes back.

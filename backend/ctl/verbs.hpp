@@ -24,6 +24,9 @@ struct Context {
     std::chrono::milliseconds patience{std::chrono::seconds{10}};
     /// One line that somebody should read but that is no failure.
     std::function<void(const std::string&)> warn = [](const std::string&) {};
+    /// Something is being waited for, for at most so long; nothing: no longer. Must not throw.
+    std::function<void(std::optional<std::chrono::seconds>)> waiting =
+        [](std::optional<std::chrono::seconds>) {};
     /// Of a verb that did its work: done, or no_daemon.
     ExitCode status = ExitCode::done;
     /// Where define and --persist keep what a domain's next start begins with.

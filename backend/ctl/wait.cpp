@@ -66,7 +66,7 @@ std::string wait(Context& context, const WaitOptions& options) {
                       to_string(Remark{0, options.vdev, vdev.error().reason, vdev.error().remedy}));
     const auto domain = find_domain(context, options.domain);
     Awaited awaited(context, domain.id, options);
-    if (wait_for(context.store, places_of(context, domain.id), deadline_of(context),
+    if (wait_for(context, places_of(context, domain.id), deadline_of(context),
                  [&] { return awaited.done(); }))
         return {};
     throw Failure(ExitCode::timed_out,

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdio>
 #include <fmt/format.h>
+#include <unistd.h>
 
 namespace pvscsi::ctl {
 
@@ -25,6 +26,16 @@ void print(std::string text) {
         text += '\n';
     if (std::fputs(text.c_str(), stdout) == EOF || std::fflush(stdout) != 0)
         throw std::system_error(errno, std::generic_category(), "writing to standard output");
+}
+
+/// A line of a terminal that is written over, and erased at the end.
+void show_waiting(std::optional<std::chrono::seconds> left) {
+    constexpr const char* erase_line = "\r\x1b[K";
+    std::string text = erase_line;
+    if (left)
+        text += fmt::format("pvscsictl: waiting for guest and daemon, {} s at most", left->count());
+    std::fputs(text.c_str(), stderr);
+    std::fflush(stderr);
 }
 
 } // namespace
@@ -76,6 +87,8 @@ Context& Session::context() {
     open_->context.definition_files =
         config::domain_file_patterns(settings.value_or(config::Settings{}), chosen.host_dir);
     open_->context.warn = [this](const std::string& text) { warn(text); };
+    if (::isatty(STDERR_FILENO) == 1)
+        open_->context.waiting = show_waiting;
     return open_->context;
 }
 
