@@ -14,6 +14,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 project=$(cd "$here/../.." && pwd)
 # shellcheck source=tests/support/image.sh
 . "$project/tests/support/image.sh"
+# shellcheck source=tests/support/packages.sh
+. "$project/tests/support/packages.sh"
 
 suite=bookworm
 # What the cases use; what the packages depend on comes with them.
@@ -44,20 +46,12 @@ job=$(mktemp -d "${TMPDIR:-/tmp}/pvscsi-package.XXXXXX")
 mkdir "$job/share"
 
 # 1. Built; and for the upgrade the same files again with a higher version.
-# Meson takes ccache where it is; debhelper gives a build a home of its own, with an empty cache.
-CCACHE_DIR=$(ccache -k cache_dir 2>/dev/null) && export CCACHE_DIR
-if ! DEB_BUILD_OPTIONS="noautodbgsym parallel=$(nproc)" "$project/backend/packaging/build-deb.sh" "$job/share/1" >&2; then
+if ! packages_build "$project" "$job/share/1"; then
     result not package-builds
     finish
 fi
 result ok package-builds
-mkdir "$job/share/2"
-for deb in "$job"/share/1/*.deb; do
-    dpkg-deb -R "$deb" "$job/unpacked"
-    sed -i 's/^Version: .*/&+upgrade/; s/\(libpvscsi-frontend0 (= [^)]*\))/\1+upgrade)/' "$job/unpacked/DEBIAN/control"
-    dpkg-deb --root-owner-group -Znone -b "$job/unpacked" "$job/share/2/$(basename "$deb")" >/dev/null
-    rm -r "$job/unpacked"
-done
+packages_upgrade "$job/share/1" "$job/share/2"
 
 # 2. Lintian: no error and no warning.
 if lintian --allow-root --tag-display-limit 0 --fail-on error,warning "$job"/share/1/*.changes >"$job/lintian.log" 2>&1; then
@@ -69,22 +63,11 @@ fi
 
 # 3. In a Debian of their own.
 fill_root() { # DIR
-    local root=$1/root
-    local apt=(apt-get -qq -o "Dir::State::status=$root/var/lib/dpkg/status" -o "Dir::Cache::archives=$root/debs"
-        -o "Dir::State::extended_states=$root/debs/states" --download-only --no-install-recommends -y)
-    # As new as what this machine has, for the packages were built against that; nothing is started.
     # shellcheck disable=SC2086 # a list of words
-    {
-        debootstrap --variant=minbase "$suite" "$root" && mkdir -p "$root/debs/partial" &&
-            "${apt[@]}" dist-upgrade && "${apt[@]}" install $needed &&
-            printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d" && chmod +x "$root/usr/sbin/policy-rc.d" &&
-            DEBIAN_FRONTEND=noninteractive chroot "$root" /bin/sh -c 'apt-get install -qq -y --no-install-recommends /debs/*.deb'
-    } >"$1/log" 2>&1 </dev/null || { tail -n 20 "$1/log" >&2; return 1; }
-    rm -rf "$root"/{debs,usr/sbin/policy-rc.d} "$root"/var/{cache/apt,lib/apt/lists}/*
-    # Nothing of this machine, and no waiting for what a container does not have.
-    : >"$root/etc/machine-id"
-    ln -sf /dev/null "$root/etc/systemd/system/systemd-logind.service"
-    ln -sf /dev/null "$root/etc/systemd/system/console-getty.service"
+    image_debian "$1/root" "$suite" $needed || return 1
+    # No waiting for what a container does not have.
+    ln -sf /dev/null "$1/root/etc/systemd/system/systemd-logind.service"
+    ln -sf /dev/null "$1/root/etc/systemd/system/console-getty.service"
 }
 needed_packages() {
     local deb
@@ -95,7 +78,7 @@ needed_packages() {
 image_packages
 needed=$(needed_packages | sort -u | tr '\n' ' ')
 # shellcheck disable=SC2086 # a list of words
-image_cached package-root fill_root < <(declare -f fill_root; echo "$needed"; apt-cache policy $needed |
+image_cached package-root fill_root < <(declare -f fill_root image_debian; echo "$needed"; apt-cache policy $needed |
     sed -n '/^[^ ]/p; s/.*Candidate: //p') || { result not package-root; finish; }
 root=$job/root
 # shellcheck disable=SC2154 # image_cached sets it

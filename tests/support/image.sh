@@ -8,6 +8,7 @@
 #   image_programs ROOT NAME...    programs of this machine with their shared libraries, into ROOT
 #   image_pack ROOT FILE           ROOT as an initramfs, compressed as FILE's suffix says (gz, lz4; cpio: not)
 #   image_our_programs BUILD FILE  the project's programs as a second initramfs
+#   image_debian ROOT SUITE PACKAGE...  a Debian with these packages, up to date; needs root
 #   image_packages                 package lists are there; fetches them if not
 #   image_download DIR PACKAGE...  packages into DIR
 #   image_cached PREFIX FUNCTION   image_cache, the folder that FUNCTION DIR fills, once for each key
@@ -117,6 +118,23 @@ image_our_programs() { # BUILD FILE [NAME...]
     done
     image_pack "$root" "$out"
     rm -r "$root"
+}
+
+# As new as what this machine has, for what is built here needs that; nothing in it is started.
+image_debian() { # ROOT SUITE PACKAGE...
+    local root=$1 suite=$2
+    shift 2
+    local apt=(apt-get -qq -o "Dir::State::status=$root/var/lib/dpkg/status" -o "Dir::Cache::archives=$root/debs"
+        -o "Dir::State::extended_states=$root/debs/states" --download-only --no-install-recommends -y)
+    {
+        debootstrap --variant=minbase "$suite" "$root" && mkdir -p "$root/debs/partial" &&
+            "${apt[@]}" dist-upgrade && "${apt[@]}" install "$@" &&
+            printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d" && chmod +x "$root/usr/sbin/policy-rc.d" &&
+            DEBIAN_FRONTEND=noninteractive chroot "$root" /bin/sh -c 'apt-get install -qq -y --no-install-recommends /debs/*.deb'
+    } >"$root.log" 2>&1 </dev/null || { tail -n 20 "$root.log" >&2; return 1; }
+    rm -rf "$root"/{debs,usr/sbin/policy-rc.d} "$root"/var/{cache/apt,lib/apt/lists}/*
+    # Nothing of this machine.
+    : >"$root/etc/machine-id"
 }
 
 image_cached() { # PREFIX FUNCTION
