@@ -2,8 +2,8 @@
 # Runs cases inside a machine that boots, runs the cases of a plan one after the other and ends.
 # Sourced by the run.sh of a bed, which sets
 #   cases_dir       the folder of the cases, NAME.sh each, with lines of the form `# key: value`:
-#                   what (one line for --list), seconds (a time limit of its own), boot (own: it
-#                   shares its boot with no other case)
+#                   what (one line for --list), seconds (a time limit of its own), boot (own, or
+#                   another word that the bed knows: it shares its boot with no other case)
 #   usual_seconds   the time limit of the others (150)
 #   boot_seconds    how long a boot may take (60)
 # and defines `machine_boot SECONDS`, which takes the place of its shell by the machine. That one
@@ -11,7 +11,7 @@
 # when it is over, NAME.status there: 0; 77 if it could not be run, the reason being the log's last
 # line; anything else has failed. It may leave a number in $job/factor, by which it is slower than
 # usual, so that all limits are multiplied. A case that kills or hangs the machine has failed, and the others
-# go on in a new boot.
+# go on in a new boot; unless it has left $job/again: then the machine is booted again for the same case.
 
 : "${cases_dir:?}" "${usual_seconds:=150}" "${boot_seconds:=60}"
 passed=0 failed=0 skipped=0
@@ -95,26 +95,35 @@ report_ended() {
     done
 }
 
+# The machine's own end is for one that nobody watches any more.
+machine_on() { # SECONDS
+    machine_boot $(($1 * 10)) >>"$job/console.log" 2>&1 </dev/null &
+    machine=$!
+}
+
 # One boot with as many of the cases left as can share it.
 machine_once() {
     local name total=$boot_seconds started count=0 factor
     rm -f "$job/factor"
     : >"$job/plan"
     for name in "${left[@]}"; do
-        [ "$(case_says "$name" boot)" != own ] || [ $count = 0 ] || break
+        [ -z "$(case_says "$name" boot)" ] || [ $count = 0 ] || break
         echo "$name $(case_seconds "$name")" >>"$job/plan"
         total=$((total + $(case_seconds "$name") + 30))
         count=$((count + 1))
-        [ "$(case_says "$name" boot)" != own ] || break
+        [ -z "$(case_says "$name" boot)" ] || break
     done
-    # The machine's own end is for one that nobody watches any more.
-    machine_boot $((total * 10)) >"$job/console.log" 2>&1 </dev/null &
-    machine=$!
+    : >"$job/console.log"
+    machine_on $total
     started=$SECONDS
     local goal=$((${#left[@]} - count))
-    while kill -0 "$machine" 2>/dev/null && [ ${#left[@]} -gt $goal ]; do
+    while [ ${#left[@]} -gt $goal ]; do
         report_ended
         [ ${#left[@]} -gt $goal ] || break
+        if ! kill -0 "$machine" 2>/dev/null; then
+            rm "$job/again" 2>/dev/null || break
+            machine_on $total
+        fi
         # Empty while it is being written.
         factor=$(cat "$job/factor" 2>/dev/null) || true
         if [ $((SECONDS - started)) -gt $((($(case_seconds "${left[0]}") + boot_seconds) * ${factor:-1})) ]; then
@@ -138,7 +147,7 @@ machine_cases() {
     local name own=()
     left=()
     for name in "${cases[@]}"; do
-        if [ "$(case_says "$name" boot)" = own ]; then own+=("$name"); else left+=("$name"); fi
+        if [ -n "$(case_says "$name" boot)" ]; then own+=("$name"); else left+=("$name"); fi
     done
     left+=("${own[@]}")
     while [ ${#left[@]} -gt 0 ]; do machine_once; done

@@ -13,7 +13,7 @@ xen_top=$(cd "$xen_dir/../.." && pwd)
 xen_suite=bookworm
 xen_version=4.17
 xen_dom0_packages="xen-utils-$xen_version xenstore-utils sg3-utils fio kmod lsscsi iproute2 procps cpio e2fsprogs
-    psmisc strace lvm2 libspdlog1.10 libfmt9 liburing2 libsystemd0"
+    psmisc strace lvm2 systemd-sysv xen-utils-common libsgutils2-1.46-2 libspdlog1.10 libfmt9 liburing2 libtomlplusplus3"
 xen_dom0_boot_modules="crc32c_generic virtio_pci virtio_blk ext4 9p 9pnet_virtio"
 xen_guest_modules="xen-scsifront sd_mod sg sr_mod st ch crc32c_generic crct10dif_generic ext4 xen-gntdev xen-gntalloc xen-evtchn"
 xen_guest_programs="bash flock fio lsscsi sha256sum cmp timeout dd mkfs.ext4 e2fsck grep sed tail xenstore-read xenstore-write xenstore-ls
@@ -25,8 +25,7 @@ xen_key() { # FUNCTION PACKAGE...
     declare -f "$1" image_kernel image_modules image_root image_programs image_libraries
     shift
     apt-cache policy "$@" | sed -n '/^[^ ]/p; s/.*Candidate: //p'
-    cat "$xen_top/tests/support/vmlinux.py" "$xen_dir/dom0/init-boot"
-    echo "$xen_suite" $xen_dom0_packages $xen_dom0_boot_modules $xen_guest_modules $xen_guest_programs
+    cat "$xen_top/tests/support/vmlinux.py"
 }
 
 # Sets xen_dom0 (xen, vmlinux, dom0.cpio.gz that boots it, root.img) and xen_guest (vmlinux,
@@ -35,11 +34,16 @@ xen_build() {
     image_packages
     xen_dom0_kernel=${DOM0_KERNEL:-$(image_kernel_package)}
     xen_guest_kernel=${GUEST_KERNEL:-$(image_kernel_package)}
+    # shellcheck disable=SC2086 # a list of words
     image_cached xen-dom0 xen_fill_dom0 < <(xen_key xen_fill_dom0 "$xen_dom0_kernel" \
-        "xen-hypervisor-$xen_version-amd64" "xen-utils-$xen_version" libc6) || return 1
+        "xen-hypervisor-$xen_version-amd64" $xen_dom0_packages libc6
+        declare -f image_debian
+        cat "$xen_dir/dom0/init-boot"
+        echo "$xen_suite" $xen_dom0_boot_modules) || return 1
     xen_dom0=$image_cache
     image_cached xen-guest xen_fill_guest < <(xen_key xen_fill_guest "$xen_guest_kernel" libc6
-        dpkg-query -W -f '${Package} ${Version}\n' bash fio sg3-utils e2fsprogs coreutils libc6 busybox-static) || return 1
+        dpkg-query -W -f '${Package} ${Version}\n' bash fio sg3-utils e2fsprogs coreutils libc6 busybox-static
+        echo $xen_guest_modules $xen_guest_programs) || return 1
     xen_guest=$image_cache
 }
 
@@ -52,9 +56,8 @@ xen_fill_dom0() { # DIR
     dpkg -x "$build"/hypervisor/xen-hypervisor*.deb "$build/hypervisor"
     zcat "$build/hypervisor/boot/xen-$xen_version-amd64.gz" >"$build/xen"
     # shellcheck disable=SC2086 # a list of words
-    debootstrap --variant=minbase --include="$(echo $xen_dom0_packages | tr ' ' ',')" "$xen_suite" \
-        "$build/dom0" >"$build/debootstrap.log" 2>&1 || { tail -n 20 "$build/debootstrap.log" >&2; return 1; }
-    rm -rf "$build"/dom0/{var/cache/apt,var/lib/apt/lists,usr/share/doc,usr/share/locale,usr/share/man}
+    image_debian "$build/dom0" "$xen_suite" $xen_dom0_packages || return 1
+    rm -rf "$build"/dom0/usr/share/{doc,locale,man}
     mkdir -p "$build"/dom0/{lib/modules,job,guest,pvscsi}
     cp -r "$build/kernel/lib/modules/." "$build/dom0/lib/modules/"
     rm -f "$build/root.img"
@@ -87,6 +90,12 @@ xen_fill_guest() { # DIR
     rm -r "$build/root" "$build/kernel"
 }
 
+# A root disk that keeps what is written to it, for the boots to come.
+xen_keep_root() { # FILE
+    xen_root="file=$1,format=qcow2"
+    [ -e "$1" ] || qemu-img create -q -f qcow2 -b "$xen_dom0/root.img" -F raw "$1"
+}
+
 # Boots with the job folder as a 9p share; the machine's serial line goes to standard output. Takes
 # the place of the shell it runs in. Never KVM, which may be there and not boot a stock kernel.
 xen_boot() { # JOB SECONDS
@@ -96,7 +105,7 @@ xen_boot() { # JOB SECONDS
         -kernel "$xen_dom0/xen" -append "console=com1 com1=115200,8n1 conring_size=256k dom0_mem=1G,max:1G
             dom0_max_vcpus=2 spec-ctrl=no xpti=no loglvl=warning guest_loglvl=warning" \
         -initrd "$xen_dom0/vmlinux console=hvc0 quiet loglevel=4 panic=1 oops=panic mitigations=off,$xen_dom0/dom0.cpio.gz" \
-        -drive "file=$xen_dom0/root.img,format=raw,if=virtio,snapshot=on,cache=unsafe" \
+        -drive "${xen_root:-file=$xen_dom0/root.img,format=raw,snapshot=on},if=virtio,cache=unsafe" \
         -virtfs "local,path=$job,mount_tag=job,security_model=none,multidevs=remap" \
         -virtfs "local,path=$xen_guest,mount_tag=guest,security_model=none,readonly=on,multidevs=remap"
 }

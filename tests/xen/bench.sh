@@ -33,7 +33,7 @@ machine_job pvscsi-xen-bench
 mkdir "$job/cases" "$job/guest"
 cp "$xen_dir/bench/measure.sh" "$job/cases/"
 cp -r "$xen_dir"/lib*.sh "$xen_top"/tests/support/{bed,case}.sh "$job"
-cp "$xen_dir/dom0/init" "$job/dom0-init"
+cp -r "$xen_dir/dom0" "$job"
 cp "$xen_dir"/guest/* "$job/guest"
 echo "rounds=$rounds seconds=$seconds points=$points" >"$job/bench-settings"
 image_pack "$job/guest" "$job/guest.cpio"

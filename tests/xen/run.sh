@@ -10,23 +10,35 @@
 set -euo pipefail
 # shellcheck source=tests/xen/bed.sh
 . "$(dirname "$0")/bed.sh"
+# shellcheck source=tests/support/packages.sh
+. "$xen_top/tests/support/packages.sh"
 cases_dir=$xen_dir/cases usual_seconds=240 boot_seconds=120
 # shellcheck source=tests/support/machine.sh
 . "$xen_top/tests/support/machine.sh"
 
 machine_options "$@"
 build=$(realpath -e "${BUILD:-$xen_top/build}") || { echo "build the project first (BUILD names the folder)" >&2; exit 2; }
-machine_programs qemu-system-x86_64 busybox cpio lz4 modprobe depmod debootstrap mke2fs fio sg_inq lsscsi python3 zstd
+machine_programs qemu-system-x86_64 qemu-img busybox cpio lz4 modprobe depmod debootstrap mke2fs fio sg_inq lsscsi python3 zstd
 
 xen_build
 machine_job pvscsi-xen
 cp -r "$xen_dir"/cases "$xen_dir"/lib*.sh "$xen_top"/tests/support/{bed,case}.sh "$job"
-cp "$xen_dir/dom0/init" "$job/dom0-init"
+cp -r "$xen_dir/dom0" "$job"
 mkdir "$job/guest"
 cp "$xen_dir"/guest/* "$job/guest"
 image_pack "$job/guest" "$job/guest.cpio"
 image_our_programs "$build" "$job/programs.cpio.gz" test-contract test-hostile
-machine_boot() { xen_boot "$job" "$1"; }
+machine_boot() {
+    local name=
+    ! read -r name _ <"$job/plan" || [ "$(case_says "$name" boot)" != systemd ] || xen_keep_root "$job/$name.qcow2"
+    xen_boot "$job" "$1"
+}
+
+for name in "${cases[@]}"; do
+    [ "$(case_says "$name" packages)" = yes ] && [ ! -d "$job/packages" ] || continue
+    packages_build "$xen_top" "$job/packages/1"
+    packages_upgrade "$job/packages/1" "$job/packages/2"
+done
 
 if $shell; then
     (xen_serial=mon:stdio machine_boot 86400)
