@@ -46,9 +46,11 @@ lio_stop() {
         # So does its device; the kernel does not notice it when more than this goes at once.
         xenstore-rm "/local/domain/0/backend/vscsi/$dir" 2>/dev/null
     done
-    wait_until 20 eval "echo NULL >$lio_port/nexus" 2>/dev/null
     rm -f "$lio_port"/lun/lun_*/store
-    rmdir "$lio_port"/lun/lun_* "$lio_port" "$lio_fabric/$lio_wwn" "$lio_fabric"
+    rmdir "$lio_port"/lun/lun_*
+    # Refused as long as there is a LUN, or a guest's device.
+    wait_until 20 eval "echo NULL >$lio_port/nexus" 2>/dev/null
+    rmdir "$lio_port" "$lio_fabric/$lio_wwn" "$lio_fabric"
     for dir in "$lio_core"/*/lun*; do rmdir "$dir"; done
     rmdir "$lio_core"/{rd_mcp_0,fileio_0,pscsi_0} 2>/dev/null
     rmmod xen-scsiback

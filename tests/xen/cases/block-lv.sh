@@ -19,10 +19,12 @@ must lvm_quietly lvcreate -n disk -l 100%FREE -Zn -Wn bed
 trap 'case_logs; volumes_gone' EXIT
 
 daemon_start
+in_use_begin
 guest_start g1 "/dev/bed/disk,0:0:0:0"
 expect_lun g1 0:0:0:0 connected
 guest_must g1 'wait_lun 0:0:0:0; sg_inq $(generic 0:0:0:0); file_system_check $(disk 0:0:0:0)'
 guest_must g1 'verify_fio $(disk 0:0:0:0) --rw=randwrite --bs=4k --iodepth=16 --size=4m'
 expect_guest_quiet g1
 guest_destroy g1
+expect_no_leftovers
 daemon_stop

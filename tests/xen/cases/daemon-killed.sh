@@ -5,6 +5,7 @@
 
 scsi_debug dev_size_mb=32
 daemon_start
+in_use_begin
 guest_start g1 "$(image_file disk.img 32M),0:0:0:0" "${debug_nodes[0]},0:0:0:1"
 expect_lun g1 0:0:0:1 connected
 guest_must g1 'wait_lun 0:0:0:0; wait_lun 0:0:0:1'
@@ -38,4 +39,5 @@ daemon_start
 guest_end g1 || fail "after a restart in good order"
 expect_guest_quiet g1
 guest_destroy g1
+expect_no_leftovers
 daemon_stop

@@ -4,6 +4,7 @@
 . /job/lib.sh
 
 daemon_start
+in_use_begin
 guest_start g1 "$(image_file disk.img 32M),0:0:0:0"
 expect_lun g1 0:0:0:0 connected
 guest_must g1 'wait_lun 0:0:0:0'
@@ -38,4 +39,5 @@ guest_must g1 'touch /tmp/stop'
 guest_end g1 "$verify" || fail "the other LUN's I/O"
 expect_guest_quiet g1
 guest_destroy g1
+expect_no_leftovers
 daemon_stop

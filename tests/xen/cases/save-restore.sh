@@ -4,6 +4,7 @@
 . /job/lib.sh
 
 daemon_start
+in_use_begin
 guest_start g1 "$(image_file disk.img 16M),0:0:0:0"
 expect_lun g1 0:0:0:0 connected
 guest_must g1 'wait_lun 0:0:0:0'
@@ -21,4 +22,5 @@ guest_must g1 'sg_turs $(generic 0:0:0:0) || sg_turs $(generic 0:0:0:0); touch /
 guest_end g1 "$verify" || fail "the I/O did not survive"
 guest_must g1 'verify_fio $(disk 0:0:0:0) --rw=randwrite --bs=4k --iodepth=8 --size=4m'
 guest_destroy g1
+expect_no_leftovers
 daemon_stop

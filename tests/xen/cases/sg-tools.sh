@@ -6,6 +6,7 @@
 scsi_debug dev_size_mb=16 lbpu=1 lbpws=1 lbpws10=1 removable=0 ptype=0
 device=${debug_nodes[0]}
 daemon_start
+in_use_begin
 guest_start g1 "$device,0:0:0:0"
 expect_lun g1 0:0:0:0 connected
 guest_must g1 'wait_lun 0:0:0:0'
@@ -47,4 +48,5 @@ same sg_dd if=NODE of=/dev/null bs=512 count=2048 bpt=64 verbose=0
 [ $differences = 0 ] || fail "$differences of $compared tools differ"
 expect_guest_quiet g1
 guest_destroy g1
+expect_no_leftovers
 daemon_stop
