@@ -1,5 +1,5 @@
 # what: a guest whose userspace plays hostile frontend: the daemon and another guest's I/O do not notice
-# seconds: 600
+# seconds: 400
 # shellcheck source=tests/xen/lib.sh
 . /job/lib.sh
 
@@ -12,9 +12,9 @@ expect_lun good 0:0:0:0 connected
 guest_must good 'wait_lun 0:0:0:0'
 guest_begin good 'verify_until_stopped $(disk 0:0:0:0) --rw=randwrite --bs=16k --iodepth=4 --size=2m --rate_iops=50'
 verify=$guest_job
-guest_seconds=$((400 * BED_FACTOR))
+guest_seconds=$((250 * BED_FACTOR))
 guest_must bad "echo 4096 >/sys/module/xen_gntalloc/parameters/limit
-    /pvscsi/tests/hostile/test-hostile --in-guest --bystander $(guest_id good) --patience $((20 * BED_FACTOR)) --random-seconds 20 | tee /dev/hvc0; exit \${PIPESTATUS[0]}"
+    /pvscsi/tests/hostile/test-hostile --in-guest --bystander $(guest_id good) --patience $((20 * BED_FACTOR)) --random-seconds 20 --stride 7 | tee /dev/hvc0; exit \${PIPESTATUS[0]}"
 expect_daemon_alive
 guest_must good 'touch /tmp/stop'
 guest_end good "$verify" || fail "the other guest's I/O"
