@@ -148,7 +148,7 @@ done
 script demo 300 "$build" tests/demo_test.sh
 [ -n "$quick" ] || script package 1800 "$build" tests/package/run.sh
 [ -n "$quick" ] || script vm 1200 "$build" tests/vm/run.sh
-[ -n "$quick" ] || script xen 2400 "$build" tests/xen/run.sh
+[ -n "$quick" ] || script xen 3300 "$build" tests/xen/run.sh
 
 asan=$build-asan
 tsan=$build-tsan

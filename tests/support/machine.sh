@@ -73,6 +73,7 @@ machine_finish() {
 report() { # NAME
     local name=$1 status
     status=$(cat "$job/$name.status" 2>/dev/null || echo none)
+    echo "# $name: $((SECONDS - started)) s"
     case $status in
     0) echo "ok $name"; passed=$((passed + 1)); return ;;
     77) echo "ok $name # SKIP $(tail -n1 "$job/$name.log")"; skipped=$((skipped + 1)); return ;;

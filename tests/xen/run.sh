@@ -4,7 +4,8 @@
 #   tests/xen/run.sh [--list] [--only NAME]... [--keep] [--shell]
 #
 # BUILD names the build folder (default: build); GUEST_KERNEL=linux-image-... and
-# DOM0_KERNEL=... other kernel packages than Debian's usual one. A case is a bash script that
+# DOM0_KERNEL=... other kernel packages than Debian's usual one; PACKAGES a folder with the project's
+# packages, which are built else. A case is a bash script that
 # runs in dom0, with the functions of lib.sh; README.md says how to add one. The logs of a case
 # that failed are kept, and said where.
 set -euo pipefail
@@ -27,6 +28,8 @@ cp -r "$xen_dir/dom0" "$job"
 mkdir "$job/guest"
 cp "$xen_dir"/guest/* "$job/guest"
 image_pack "$job/guest" "$job/guest.cpio"
+# What README.md shows of an installation, for the case that makes it.
+sed -n '/^    dom0# dpkg/,/^$/s/^    //p' "$xen_top/README.md" >"$job/readme-transcript"
 image_our_programs "$build" "$job/programs.cpio.gz" test-contract test-hostile
 machine_boot() {
     local name=
@@ -36,7 +39,12 @@ machine_boot() {
 
 for name in "${cases[@]}"; do
     [ "$(case_says "$name" packages)" = yes ] && [ ! -d "$job/packages" ] || continue
-    packages_build "$xen_top" "$job/packages/1"
+    if [ -n "${PACKAGES:-}" ]; then
+        mkdir "$job/packages"
+        cp -r "$PACKAGES" "$job/packages/1"
+    else
+        packages_build "$xen_top" "$job/packages/1"
+    fi
     packages_upgrade "$job/packages/1" "$job/packages/2"
 done
 

@@ -13,7 +13,7 @@ for lun in 0 1 2 3 4; do entries+=("${debug_nodes[$lun]},0:0:0:$lun"); done
 guest_cpus=2
 guest_start g1 "${entries[@]}"
 expect_lun g1 0:0:0:4 connected
-limit=$((20 * BED_FACTOR))
+limit=$((12 * BED_FACTOR))
 guest_must g1 'for lun in 0 1 2 3 4; do
         wait_lun 0:0:0:$lun
         echo '$limit' >/sys/class/scsi_device/0:0:0:$lun/device/timeout
