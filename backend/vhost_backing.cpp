@@ -7,6 +7,7 @@
 #include "backend/unit_records.hpp"
 #include "backend/vhost.hpp"
 
+#include "common/base/fnv.hpp"
 #include "common/config/pdev.hpp"
 
 #include <filesystem>
@@ -17,12 +18,9 @@ namespace pvscsi::backend {
 namespace {
 
 /// 16 hex digits that stay the same for as long as the domain has its UUID and the unit its
-/// address; what a unit without an identity of its own is known by (FNV-1a, 64 bit).
+/// address; what a unit without an identity of its own is known by.
 std::string stable_serial(std::string_view vm, const xenbus::VirtualAddress& address) {
-    std::uint64_t hash = 0xcbf29ce484222325u;
-    for (const char c : std::string(vm) + "/" + xenbus::to_string(address))
-        hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-    return fmt::format("{:016x}", hash);
+    return fmt::format("{:016x}", fnv1a(std::string(vm) + "/" + xenbus::to_string(address)));
 }
 
 /// Throws std::runtime_error if the host's allow-list does not have what `pdev` names.

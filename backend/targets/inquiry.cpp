@@ -3,6 +3,7 @@
 #include "backend/targets/unit.hpp"
 
 #include "common/base/bytes.hpp"
+#include "common/base/fnv.hpp"
 
 #include <algorithm>
 #include <string_view>
@@ -35,14 +36,6 @@ void put_ascii(std::span<std::uint8_t> to, std::string_view text) {
                    });
 }
 
-/// FNV-1a, for a name that stays the same as long as the serial number does.
-std::uint64_t hash(std::string_view text) {
-    std::uint64_t value = 0xcbf29ce484222325;
-    for (const char c : text)
-        value = (value ^ static_cast<std::uint8_t>(c)) * 0x100000001b3;
-    return value;
-}
-
 /// Designation descriptor header, for the logical unit (SPC-5 7.7.6.1).
 std::size_t put_designator(std::span<std::uint8_t> to, std::uint8_t code_set, std::uint8_t type,
                            std::size_t length) {
@@ -62,7 +55,7 @@ std::size_t put_designators(std::span<std::uint8_t> to, const UnitIdentity& iden
     constexpr std::uint64_t naa_locally_assigned = 0x3ull << 60;
 
     std::size_t size = put_designator(to, binary, naa, 8);
-    store_be64(to, 4, naa_locally_assigned | hash(identity.serial) >> 4);
+    store_be64(to, 4, naa_locally_assigned | fnv1a(identity.serial) >> 4);
 
     const std::size_t serial = std::min<std::size_t>(identity.serial.size(), 64);
     auto at = to.subspan(size);
