@@ -23,11 +23,15 @@ void DataPath::limit_lun(const ring::Address& address, unsigned queue_depth,
     lun->target->limit_time(longest);
 }
 
-void DataPath::settle_by_reset(const ring::Address& address) {
-    if (Lun* const lun = luns_.find(address)) {
+void DataPath::mistrust(const ring::Address& address) {
+    if (Lun* const lun = luns_.find(address))
         lun->unsettled = true;
-        lun->target->reset([](bool) {});
-    }
+}
+
+void DataPath::settle_by_reset(const ring::Address& address) {
+    mistrust(address);
+    if (Lun* const lun = luns_.find(address))
+        lun->target->end_leftovers();
 }
 
 void DataPath::remove_lun(const ring::Address& address) {

@@ -26,7 +26,9 @@ class DataPath : public std::enable_shared_from_this<DataPath> {
     /// `longest`: see Target::limit_time().
     void limit_lun(const ring::Address& address, unsigned queue_depth,
                    std::chrono::seconds longest) noexcept;
-    /// A dead daemon's commands do not leave the unit's device by themselves: resets it.
+    /// A dead daemon's commands may be at the unit's device still: repeats nothing there.
+    void mistrust(const ring::Address& address);
+    /// The same, and they do not leave it by themselves: resets it.
     void settle_by_reset(const ring::Address& address);
     /// The guest can't reach it from now on; the target is let go once its commands have ended.
     void remove_lun(const ring::Address& address);

@@ -30,6 +30,8 @@ namespace pvscsi::backend {
 
 class Journal {
   public:
+    static constexpr const char* suffix = ".ring"; ///< of its file
+
     /// A request that its taker did not answer.
     struct Open {
         unsigned slot = 0;

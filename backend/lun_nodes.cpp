@@ -85,6 +85,11 @@ LunConfig LunNodes::config(const std::string& name) {
     config.read_only = mode == "r";
     config.queue_depth = number(name, "queue-depth", config::max_queue_depth);
     config.timeout = number(name, "timeout", config::max_timeout);
+    const std::string exclusive = optional(name, "exclusive");
+    if (!exclusive.empty() && exclusive != "no")
+        throw std::runtime_error("exclusive is \"" + log::escaped(exclusive) +
+                                 "\", expected no, or no such node");
+    config.exclusive = exclusive.empty();
     return config;
 }
 

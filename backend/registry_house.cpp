@@ -64,7 +64,7 @@ void Registry::remove_stale_state() {
         name.resize(std::min(name.find('.'), name.size()));
         std::replace(name.begin(), name.end(), '-', '/');
         const auto kind = file.path().extension();
-        if ((kind != ".ring" && kind != ".unit" && kind != ".new") || !key_of(name))
+        if ((kind != Journal::suffix && kind != ".unit" && kind != ".new") || !key_of(name))
             continue;
         const auto state = around_.store.read(root_ + "/" + name + "/state");
         const bool gone = !state && state.error() == std::errc::no_such_file_or_directory;

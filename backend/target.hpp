@@ -22,6 +22,14 @@ enum class Step : std::uint8_t {
     pending,   ///< finish() will be called later, from the worker's loop
 };
 
+/// Commands of a daemon that has died, which nobody can fetch any more.
+enum class Leftovers : std::uint8_t {
+    none,
+    some,      ///< they are at the device
+    resetting, ///< another unit has the device reset because of them: none may begin now
+    disowned,  ///< it was reset because of them, and nobody knows what became of them
+};
+
 class Target {
   public:
     Target() = default;
@@ -29,9 +37,12 @@ class Target {
     Target& operator=(const Target&) = delete;
     virtual ~Target() = default;
 
-    /// Commands that this process did not send are at the device: those of a daemon that has died,
-    /// which nobody can fetch any more. Control thread, before attach().
-    [[nodiscard]] virtual bool busy_elsewhere() noexcept { return false; }
+    /// Control thread, before attach().
+    [[nodiscard]] virtual Leftovers leftovers() noexcept { return Leftovers::none; }
+    /// The device does not end them: resets it. On the worker.
+    virtual void end_leftovers() noexcept {
+        reset([](bool) {});
+    }
     /// A file in which it may keep what would end with this process and not with the device; with
     /// `inherited`, a predecessor's, which it goes on from. Control thread, before attach(). Throws
     /// std::system_error.
@@ -89,6 +100,7 @@ struct LunConfig {
     std::string serial; ///< stable identity of an emulated unit: UUID or hash of domain and v-dev
     unsigned queue_depth = 0; ///< commands that the guest may have at the unit; 0: the ring's size
     unsigned timeout = 0;     ///< seconds that a command may have at a SCSI device; 0: no bound
+    bool exclusive = true;    ///< false: with other units that say the same
 };
 
 /// Opens what `config` names. Throws std::system_error or std::runtime_error with the reason that

@@ -15,7 +15,7 @@ Vhost::Vhost(Surroundings& around, Worker& worker, DomId guest, DevId device)
       backend_(xenbus::backend_path(around.hypervisor.self(), guest, device)),
       frontend_(xenbus::frontend_path(guest, device)),
       state_path_(fmt::format("{}/{}-{}", around.state_dir, guest.value(), device.value())),
-      journal_path_(state_path_ + ".ring"),
+      journal_path_(state_path_ + Journal::suffix),
       data_(std::make_shared<DataPath>(worker, around.hypervisor, guest, device)),
       nodes_(around.store, around.hypervisor.self(), backend_), takeover_timer_(around.control),
       offer_timer_(around.control), log_(fmt::format("vhost={}/{}", guest.value(), device.value())),

@@ -45,7 +45,12 @@ struct Surroundings {
     /// Of the kernel's drivers; empty where the hypervisor is not the kernel's.
     std::string kernel_devices;
     GuestDevices* guest_devices = nullptr; ///< none: udev has nothing to know
+    /// What a dead daemon left at devices has ended by then, or never will.
+    std::chrono::steady_clock::time_point settled_by{};
 };
+
+/// Some time from now if there are journals: their daemon has died, or handed its guests over.
+[[nodiscard]] std::chrono::steady_clock::time_point settled_by(const std::string& state_dir);
 
 class Vhost : public std::enable_shared_from_this<Vhost> {
   public:
@@ -167,6 +172,8 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
     /// The backing is in use, and that may be by a dead predecessor's commands.
     [[nodiscard]] bool may_be_free_soon(const std::exception& error) const;
     [[nodiscard]] bool patient() const { return std::chrono::steady_clock::now() < settled_by_; }
+    void go_on_with(const std::string& node_name, Leftovers left);
+    [[nodiscard]] bool must_wait_for(Leftovers left) const;
     void look_again_soon();
     void forget_connection();
     void set_error(const std::string& reason);

@@ -24,7 +24,10 @@ std::string target_name(const std::string& text) {
 
 bool Vhost::open_lun(const LunNode& node) {
     try {
-        serve_lun(node, State::initialised, open_target(node.name));
+        auto target = open_target(node.name);
+        if (must_wait_for(target->leftovers()))
+            return false;
+        serve_lun(node, State::initialised, std::move(target));
     } catch (const std::exception& error) {
         if (may_be_free_soon(error))
             return false;

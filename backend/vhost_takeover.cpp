@@ -5,6 +5,7 @@
 #include "backend/vhost.hpp"
 
 #include <cerrno>
+#include <filesystem>
 #include <unistd.h>
 
 namespace pvscsi::backend {
@@ -17,6 +18,14 @@ constexpr std::chrono::seconds settle_patience{10};
 constexpr std::chrono::milliseconds settle_interval{20};
 
 } // namespace
+
+std::chrono::steady_clock::time_point settled_by(const std::string& state_dir) {
+    std::error_code none;
+    for (const auto& entry : std::filesystem::directory_iterator(state_dir, none))
+        if (entry.path().extension() == Journal::suffix)
+            return std::chrono::steady_clock::now() + settle_patience;
+    return {};
+}
 
 /// One that has died and left a journal may have left commands in the kernel as well.
 void Vhost::await_predecessor() {
@@ -116,20 +125,33 @@ bool Vhost::is_free(const LunNode& node) {
             require_same(node.name);
             target = open_target(node.name);
         }
-        const bool busy = target->busy_elsewhere();
-        if (busy && patient())
+        const Leftovers left = target->leftovers();
+        if (left == Leftovers::resetting || (left == Leftovers::some && patient()))
             return false;
-        if (serve_lun(node, node.state, std::move(target)) && busy) {
-            log_.warning("lun={} reset: a dead daemon's commands do not end", node.name);
-            data_->worker().call(
-                [&, address = luns_[node.name].address] { data_->settle_by_reset(address); });
-        }
+        if (serve_lun(node, node.state, std::move(target)) && left != Leftovers::none)
+            go_on_with(node.name, left);
     } catch (const std::exception& error) {
         if (may_be_free_soon(error))
             return false;
         not_opened(node.name, error.what());
     }
     return true;
+}
+
+/// A unit at whose device a dead daemon's commands are, or were when it was reset.
+void Vhost::go_on_with(const std::string& node_name, Leftovers left) {
+    const ring::Address address = luns_.at(node_name).address;
+    if (left == Leftovers::disowned)
+        return data_->worker().call([&] { data_->mistrust(address); });
+    log_.warning("lun={} reset: a dead daemon's commands do not end", node_name);
+    data_->worker().call([&] { data_->settle_by_reset(address); });
+}
+
+/// Of a unit that nobody takes over: its device may be one that the dead daemon served, to this
+/// guest or to others, who could not tell its commands from this one's any more.
+bool Vhost::must_wait_for(Leftovers left) const {
+    return left == Leftovers::resetting ||
+           (left == Leftovers::some && std::chrono::steady_clock::now() < around_.settled_by);
 }
 
 void Vhost::look_again_soon() {

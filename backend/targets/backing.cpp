@@ -29,30 +29,18 @@ constexpr std::uint32_t page = 4096;
 }
 
 /// A device that is mounted, part of something or open exclusively elsewhere: EBUSY with O_EXCL.
-UniqueFd open_node(const std::string& path, int flags, bool block_device) {
-    if (block_device && (flags & O_ACCMODE) == O_RDONLY) {
-        // Readers share: they only see that nobody has it for himself at the moment.
-        const UniqueFd probe(adopt_fd, ::open(path.c_str(), O_RDONLY | O_EXCL | O_CLOEXEC));
-        if (!probe && errno == EBUSY)
-            fail(EBUSY, path + " is mounted or in use by another program");
-    } else if (block_device) {
-        flags |= O_EXCL;
-    }
+UniqueFd open_node(const std::string& path, int flags) {
     UniqueFd fd(adopt_fd, ::open(path.c_str(), flags | O_CLOEXEC));
     if (!fd && errno == EBUSY)
         fail(EBUSY, path + " is mounted or in use by another program");
     return fd;
 }
 
-void lock(int fd, const std::string& path, bool read_only) {
-    struct ::flock range {};
-    range.l_type = static_cast<short>(read_only ? F_RDLCK : F_WRLCK);
-    range.l_whence = SEEK_SET; // from 0 to the end, however far that is
-    if (::fcntl(fd, F_OFD_SETLK, &range) == 0)
-        return;
-    if (errno == EAGAIN || errno == EACCES)
-        fail(EBUSY, path + " is in use by another logical unit or program");
-    fail(errno, "cannot lock " + path);
+/// Readers share: they only see that nobody has the device for himself at the moment. Those whose
+/// entry says exclusive=no share it with this daemon's writers as well.
+void require_unclaimed(const std::string& path, dev_t device, const Sharing& sharing) {
+    if (!sharing.shared_as || !DeviceClaim::held(device))
+        (void)open_node(path, O_RDONLY | O_EXCL);
 }
 
 /// True if transfers of single blocks to memory at block boundaries go past the page cache.
@@ -75,19 +63,23 @@ bool direct_suits(int fd, std::uint32_t block_size) {
 }
 
 /// Opens, without O_DIRECT where that cannot be.
-UniqueFd open_and_lock(const std::string& path, const struct ::stat& info, bool read_only,
-                       bool& direct) {
-    const bool block_device = S_ISBLK(info.st_mode);
-    const int access = read_only ? O_RDONLY : O_RDWR;
-    UniqueFd fd = open_node(path, access | (direct ? O_DIRECT : 0), block_device);
-    if (!fd && errno == EINVAL && direct) { // tmpfs before 6.6, and others
-        direct = false;
-        fd = open_node(path, access, block_device);
+void open_and_lock(Backing& backing, const std::string& path, const struct ::stat& info,
+                   const Sharing& sharing) {
+    int access = sharing.read_only ? O_RDONLY : O_RDWR;
+    if (backing.block_device && sharing.read_only)
+        require_unclaimed(path, info.st_rdev, sharing);
+    else if (backing.block_device && sharing.shared_as)
+        backing.claim = std::make_unique<DeviceClaim>(path, info.st_rdev);
+    else if (backing.block_device)
+        access |= O_EXCL;
+    backing.fd = open_node(path, access | (backing.direct ? O_DIRECT : 0));
+    if (!backing.fd && errno == EINVAL && backing.direct) { // tmpfs before 6.6, and others
+        backing.direct = false;
+        backing.fd = open_node(path, access);
     }
-    if (!fd)
-        fail(errno, "cannot open " + path + (read_only ? "" : " for writing"));
-    lock(fd.get(), path, read_only);
-    return fd;
+    if (!backing.fd)
+        fail(errno, "cannot open " + path + (sharing.read_only ? "" : " for writing"));
+    lock_backing(backing.fd.get(), path, sharing);
 }
 
 std::string queue_attribute(dev_t device, const char* name) {
@@ -152,7 +144,7 @@ BackingState look_at_backing(int fd, bool block_device) noexcept {
     return state;
 }
 
-Backing open_backing(const std::string& path, bool read_only, std::uint32_t block_size,
+Backing open_backing(const std::string& path, const Sharing& sharing, std::uint32_t block_size,
                      bool direct) {
     struct ::stat info {};
     if (::stat(path.c_str(), &info) != 0)
@@ -162,8 +154,9 @@ Backing open_backing(const std::string& path, bool read_only, std::uint32_t bloc
     Backing backing;
     backing.block_device = S_ISBLK(info.st_mode);
     backing.direct = direct;
-    backing.fd = open_and_lock(path, info, read_only, backing.direct);
-    backing.limits.writable = !read_only;
+    open_and_lock(backing, path, info, sharing);
+    backing.limits.writable = !sharing.read_only;
+    backing.limits.shared = sharing.shared_as.has_value();
     backing.limits.volatile_cache = true;
     backing.limits.block_size = block_size;
     if (backing.block_device)

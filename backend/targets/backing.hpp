@@ -1,14 +1,18 @@
 // Opening what a block medium lies on, and finding out about it. Set-up only: these calls block.
 #pragma once
 
+#include "backend/backing_lock.hpp"
+#include "backend/targets/device_claim.hpp"
 #include "backend/targets/medium.hpp"
 #include "common/base/unique_fd.hpp"
 
+#include <memory>
 #include <string>
 
 namespace pvscsi::backend {
 
 struct Backing {
+    std::unique_ptr<DeviceClaim> claim; ///< of a block device that writers share
     UniqueFd fd;
     bool block_device = false;
     bool direct = false; ///< O_DIRECT is set
@@ -17,7 +21,7 @@ struct Backing {
 
 /// Opens and locks. `block_size` 0: what suits the backing. Throws std::system_error or
 /// std::runtime_error with the path and what to do about it.
-Backing open_backing(const std::string& path, bool read_only, std::uint32_t block_size,
+Backing open_backing(const std::string& path, const Sharing& sharing, std::uint32_t block_size,
                      bool direct);
 
 struct BackingState {

@@ -18,6 +18,7 @@ enum CommandTraits : std::uint8_t {
     ignores_attention = 1, ///< runs although a unit attention waits (SAM-5 5.14)
     needs_medium = 2,      ///< fails while the unit is not ready
     changes_medium = 4,    ///< fails while the unit is write protected
+    needs_it_alone = 8,    ///< not offered where other units write to the medium as well
 };
 
 using CommandHandler = Step (*)(EmulatedUnit&, Request&) noexcept;

@@ -18,6 +18,8 @@ constexpr std::uint8_t dpo = 0x10;
 constexpr std::uint8_t dpo_fua = 0x18;
 constexpr unsigned reads = needs_medium;
 constexpr unsigned writes = needs_medium | changes_medium;
+/// Nobody else writes between what is read and what is written for it.
+constexpr unsigned atomic_writes = writes | needs_it_alone;
 
 constexpr std::uint8_t group = 0x1f;
 
@@ -79,8 +81,8 @@ std::span<const CommandRow> Disk::disk_commands() noexcept {
         sixteen(op::pre_fetch_16, 0x02, reads, handler<&Disk::pre_fetch>),
         row({op::compare_and_write, dpo_fua, all, all, all, all, all, all, all, all, 0, 0, 0, all,
              0, 0},
-            writes, handler<&Disk::compare_and_write>),
-        sixteen(op::or_write_16, dpo_fua, writes, handler<&Disk::or_write>),
+            atomic_writes, handler<&Disk::compare_and_write>),
+        sixteen(op::or_write_16, dpo_fua, atomic_writes, handler<&Disk::or_write>),
         ten(op::write_same_10, 0x08, writes, handler<&Disk::write_same>),
         sixteen(op::write_same_16, 0x09, writes, handler<&Disk::write_same>),
         row({op::unmap, 0, 0, 0, 0, 0, 0, all, all, 0}, writes, handler<&Disk::unmap>),
@@ -143,7 +145,7 @@ std::optional<std::size_t> Disk::vpd(std::uint8_t page,
 void Disk::put_block_limits(std::span<std::uint8_t> body) const noexcept {
     const std::uint32_t physical = limits().physical_block_size >> shift_;
     body[0] = 0x01; // WSNZ
-    body[1] = static_cast<std::uint8_t>(atomic_limit());
+    body[1] = static_cast<std::uint8_t>(limits().shared ? 0 : atomic_limit());
     store_be16(body, 2, physical);
     if (limits().discard) {
         store_be32(body, 16, unmap_limit());

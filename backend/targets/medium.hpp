@@ -79,6 +79,7 @@ struct MediumLimits {
     /// The first physical block that starts at a logical one (READ CAPACITY(16)).
     std::uint32_t lowest_aligned_block = 0;
     bool writable = true;
+    bool shared = false;         ///< other units write to it as well
     bool discard = false;        ///< Kind::discard works
     bool volatile_cache = false; ///< a completed write may be lost with the host's power
     bool rotational = false;

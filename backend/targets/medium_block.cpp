@@ -44,7 +44,8 @@ bool ignores_the_end(const MediumOp& op, bool block_device) noexcept {
 } // namespace
 
 BlockMedium::BlockMedium(const std::string& path, const Options& options) : path_(path) {
-    Backing backing = open_backing(path, options.read_only, options.block_size, options.direct);
+    Backing backing = open_backing(path, options.sharing, options.block_size, options.direct);
+    claim_ = std::move(backing.claim);
     fd_ = std::move(backing.fd);
     limits_ = backing.limits;
     direct_ = backing.direct;

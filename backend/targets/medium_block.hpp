@@ -1,9 +1,10 @@
 // A file, a logical volume, a partition or a block device as a medium; all data through the
 // worker's io_uring.
 //
-// What another program or another LUN uses already is refused: an open file description lock on
-// files and nodes (exclusive to write, shared to read), and O_EXCL on block devices, which keeps
-// out what is mounted.
+// What another program or another LUN uses already is refused: locks on files and nodes
+// (backing_lock.hpp), and O_EXCL on block devices, which keeps out what is mounted. LUNs whose
+// entries say exclusive=no share; nothing is kept here of what they read or write, so that each
+// reads what the others have written.
 //
 // A regular file that somebody cuts short must not be grown again by a guest's write, with zeros
 // where its data were. No flag of a write keeps the kernel from that, so the size is looked at
@@ -12,9 +13,12 @@
 // is a file cut within these microseconds whose very last block is written just then.
 #pragma once
 
+#include "backend/backing_lock.hpp"
+#include "backend/targets/device_claim.hpp"
 #include "backend/targets/medium.hpp"
 #include "common/base/unique_fd.hpp"
 
+#include <memory>
 #include <string>
 
 namespace pvscsi::backend {
@@ -24,7 +28,7 @@ class Uring;
 class BlockMedium final : public Medium {
   public:
     struct Options {
-        bool read_only = false;
+        Sharing sharing;
         /// Logical block size; 0: 512 for a file, what a block device has.
         std::uint32_t block_size = 0;
         /// Past the host's page cache, where the backing can.
@@ -53,6 +57,7 @@ class BlockMedium final : public Medium {
     [[nodiscard]] MediumError failure_of(const MediumOp& op, int error) const noexcept;
 
     const std::string path_;
+    std::unique_ptr<DeviceClaim> claim_; ///< let go of after the file
     UniqueFd fd_;
     MediumLimits limits_;
     bool direct_ = false;

@@ -22,7 +22,7 @@ UnitIdentity identity_of(const LunConfig& config, const char* product) {
 
 std::unique_ptr<Target> open_disk(const LunConfig& config, const std::string& path) {
     BlockMedium::Options options;
-    options.read_only = config.read_only;
+    options.sharing = sharing_of(config);
     return std::make_unique<Disk>(identity_of(config, "DISK"),
                                   std::make_unique<BlockMedium>(path, options), config.read_only);
 }
@@ -30,7 +30,8 @@ std::unique_ptr<Target> open_disk(const LunConfig& config, const std::string& pa
 /// Images are shared and read over and over: through the host's page cache.
 std::unique_ptr<Target> open_cd(const LunConfig& config, const std::string& path) {
     BlockMedium::Options options;
-    options.read_only = true;
+    options.sharing = sharing_of(config);
+    options.sharing.read_only = true;
     options.block_size = Cd::block_size;
     options.direct = false;
     return std::make_unique<Cd>(identity_of(config, "CD-ROM"),

@@ -27,6 +27,9 @@ EmulatedUnit::EmulatedUnit(scsi::DeviceType type, UnitIdentity identity,
     rows_.assign(commands.begin(), commands.end());
     const auto common = common_commands();
     rows_.insert(rows_.end(), common.begin(), common.end());
+    if (limits().shared)
+        std::erase_if(rows_,
+                      [](const CommandRow& row) { return (row.traits & needs_it_alone) != 0; });
     std::ranges::sort(rows_, {}, [](const CommandRow& row) {
         return std::pair(row.opcode(), row.service_action);
     });

@@ -41,7 +41,10 @@ class OpenedTarget final : public backend::Target {
         if (no_memory)
             throw std::system_error(ENOSPC, std::generic_category(), path);
     }
-    bool busy_elsewhere() noexcept override { return busy_looks > 0 && busy_looks-- > 0; }
+    backend::Leftovers leftovers() noexcept override {
+        return busy_looks > 0 && busy_looks-- > 0 ? backend::Leftovers::some
+                                                  : backend::Leftovers::none;
+    }
     std::uint8_t device_type() const noexcept override { return 0; }
 
   private:

@@ -48,7 +48,7 @@ struct Swallow {
 
 struct Live : SgBench {
     explicit Live(bool read_only = false, const std::string& path = node()) {
-        attach(open_sg_device(path), read_only, {10s, 500ms});
+        attach(open_sg_device(path, {}), read_only, {10s, 500ms});
         // Power-on and what other cases did: unit attentions, one a command.
         for (unsigned i = 0; i < 10; ++i)
             if (run(test_unit_ready, 0).status == Status::good)
@@ -202,8 +202,8 @@ TEST_CASE("a reset ends sixteen hung commands, and another unit goes on") {
 
 TEST_CASE("one node serves one unit") {
     const Live unit;
-    CHECK_THROWS_WITH(open_sg_device(node()), Catch::Contains("already in use by another unit"));
-    CHECK_NOTHROW(open_sg_device(node("PVSCSI_SG_OTHER")));
+    CHECK_THROWS_WITH(open_sg_device(node(), {}), Catch::Contains("already in use by another"));
+    CHECK_NOTHROW(open_sg_device(node("PVSCSI_SG_OTHER"), {}));
 }
 
 TEST_CASE("a read-only unit on a real device") {

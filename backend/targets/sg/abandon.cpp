@@ -43,6 +43,10 @@ void SgTarget::reset(std::function<void(bool success)> done) noexcept {
     reset_->request(std::move(done));
 }
 
+void SgTarget::end_leftovers() noexcept {
+    reset([until_done = leftovers_->being_reset()](bool) {});
+}
+
 bool SgTarget::was_reset(std::unique_ptr<SgFile> fresh) noexcept {
     for (SgOperation& operation : operations_) {
         if (operation.state == State::in_flight && !operation.covered_by_reset) {

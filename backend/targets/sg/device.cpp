@@ -8,7 +8,6 @@
 #include <poll.h>
 #include <scsi/sg.h>
 #include <stdexcept>
-#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <system_error>
 
@@ -50,16 +49,13 @@ class KernelSgFile final : public SgFile {
 
 class KernelSgDevice final : public SgDevice {
   public:
-    explicit KernelSgDevice(const std::string& node) : node_(node), lock_(open_fd()) {
+    KernelSgDevice(const std::string& node, const Sharing& sharing)
+        : node_(node), lock_(open_fd()) {
         int version = 0;
         if (::ioctl(lock_.get(), SG_GET_VERSION_NUM, &version) != 0 || version < 30000)
             throw std::runtime_error(node_ + " is no node of the sg driver");
-        // Two units on one device would break each other's reservations, resets and data.
-        if (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
-            if (errno == EWOULDBLOCK)
-                throw_errno(EBUSY, node_ + " is already in use by another unit");
-            throw_errno(errno, "cannot lock " + node_);
-        }
+        // Two units on one device break each other's reservations, resets and data.
+        lock_backing(lock_.get(), node_, sharing);
         ::sg_scsi_id id{};
         if (::ioctl(lock_.get(), SG_GET_SCSI_ID, &id) != 0)
             throw_errno(errno, "cannot ask " + node_ + " for its address");
@@ -98,8 +94,8 @@ class KernelSgDevice final : public SgDevice {
 
 } // namespace
 
-std::shared_ptr<SgDevice> open_sg_device(const std::string& node) {
-    return std::make_shared<KernelSgDevice>(node);
+std::shared_ptr<SgDevice> open_sg_device(const std::string& node, const Sharing& sharing) {
+    return std::make_shared<KernelSgDevice>(node, sharing);
 }
 
 } // namespace pvscsi::backend

@@ -4,6 +4,7 @@
 // Source: Linux drivers/scsi/sg.c (the version 3 interface), seen on 6.1 and 6.12.
 #pragma once
 
+#include "backend/backing_lock.hpp"
 #include "common/base/unique_fd.hpp"
 
 #include <memory>
@@ -32,7 +33,7 @@ class SgFile {
     [[nodiscard]] virtual bool hung_up() const noexcept = 0;
 };
 
-/// A SCSI device that is ours for as long as this lives.
+/// A SCSI device that is ours, or that we share as its opening said, for as long as this lives.
 class SgDevice {
   public:
     virtual ~SgDevice() = default;
@@ -48,6 +49,7 @@ class SgDevice {
 };
 
 /// The real one. Throws std::system_error or std::runtime_error.
-[[nodiscard]] std::shared_ptr<SgDevice> open_sg_device(const std::string& node);
+[[nodiscard]] std::shared_ptr<SgDevice> open_sg_device(const std::string& node,
+                                                       const Sharing& sharing);
 
 } // namespace pvscsi::backend

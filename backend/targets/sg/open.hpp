@@ -14,8 +14,9 @@ namespace pvscsi::backend {
 [[nodiscard]] std::optional<std::string> find_sg_node(const std::filesystem::path& path,
                                                       const std::filesystem::path& sysfs = "/sys");
 
-/// Opens the sg node `node` for one logical unit alone. Throws std::system_error or
-/// std::runtime_error: no such device, no sg node, in use by another unit, no permission.
+/// Opens the sg node `node`, for one logical unit alone unless `config` says otherwise. Throws
+/// std::system_error or std::runtime_error: no such device, no sg node, in use by another unit, no
+/// permission.
 [[nodiscard]] std::unique_ptr<Target> open_sg_target(const std::string& node,
                                                      const LunConfig& config);
 

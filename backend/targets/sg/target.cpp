@@ -59,9 +59,9 @@ int sg_direction(const Request& request) noexcept {
 } // namespace
 
 SgTarget::SgTarget(std::shared_ptr<SgDevice> device, bool read_only, SgPatience patience,
-                   std::chrono::seconds longest)
+                   std::chrono::seconds longest, std::shared_ptr<SgLeftovers> leftovers)
     : device_(std::move(device)), read_only_(read_only), patience_(patience), longest_(longest),
-      log_("sg node=" + device_->node()), file_(device_->open()) {
+      leftovers_(std::move(leftovers)), log_("sg node=" + device_->node()), file_(device_->open()) {
     retired_.reserve(max_retired);
 }
 

@@ -18,6 +18,7 @@
 #include "backend/target.hpp"
 #include "backend/targets/sg/alarm.hpp"
 #include "backend/targets/sg/channel.hpp"
+#include "backend/targets/sg/leftovers.hpp"
 #include "backend/targets/sg/operation.hpp"
 #include "backend/targets/sg/reset.hpp"
 
@@ -28,12 +29,14 @@ namespace pvscsi::backend {
 class SgTarget final : public Target, private SgChannelOwner, private SgResetOwner {
   public:
     /// Opens the device. `longest` bounds what a command may take there; zero: no bound but its
-    /// own timeout. Throws std::system_error.
+    /// own timeout. `leftovers` is what all units on the device share. Throws std::system_error.
     SgTarget(std::shared_ptr<SgDevice> device, bool read_only, SgPatience patience = {},
-             std::chrono::seconds longest = {});
+             std::chrono::seconds longest = {},
+             std::shared_ptr<SgLeftovers> leftovers = std::make_shared<SgLeftovers>());
     ~SgTarget() override;
 
-    [[nodiscard]] bool busy_elsewhere() noexcept override { return device_->busy(); }
+    [[nodiscard]] Leftovers leftovers() noexcept override { return leftovers_->look(*device_); }
+    void end_leftovers() noexcept override;
     void attach(Worker& worker) override;
     void attach(boost::asio::io_context& context);
     void detach() noexcept override;
@@ -69,6 +72,7 @@ class SgTarget final : public Target, private SgChannelOwner, private SgResetOwn
     const bool read_only_;
     const SgPatience patience_;
     std::chrono::seconds longest_;
+    const std::shared_ptr<SgLeftovers> leftovers_;
     log::PeerLog log_;
     std::unique_ptr<SgFile> file_;  ///< until attach()
     std::unique_ptr<SgFile> fresh_; ///< for after the reset that is under way
