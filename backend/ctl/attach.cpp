@@ -14,7 +14,8 @@ using xenbus::State;
 Lun checked_entry(Context& context, const std::string& text) {
     auto list = parse_vscsi({text});
     std::vector<Remark> mistakes = std::move(list.mistakes);
-    for (auto&& more : {look_at(context, list.luns).mistakes, find_users(context, list.luns)})
+    for (auto&& more :
+         {look_at(context, list.luns).mistakes, find_users(context, list.luns).mistakes})
         mistakes.insert(mistakes.end(), more.begin(), more.end());
     std::string lines;
     for (Remark& mistake : mistakes) {

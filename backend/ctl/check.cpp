@@ -79,9 +79,11 @@ CheckResult check(Context& context, const std::string& what) {
     auto looked = look_at(context, luns);
     auto users = find_users(context, luns);
     add(findings, std::move(looked.mistakes));
-    add(findings, std::move(users));
+    add(findings, std::move(users.mistakes));
     // Only now: a unit that somebody uses is not asked.
-    auto asked = check_units(sound_luns(looked.here, findings.list.mistakes));
+    auto unused = sound_luns(looked.here, findings.list.mistakes);
+    std::erase_if(unused, [&](const Lun& lun) { return users.entries.contains(lun.entry); });
+    auto asked = check_units(unused);
     add(findings, std::move(asked.mistakes));
     auto& warnings = findings.list.warnings;
     for (auto* const more : {&looked.notes, &asked.warnings})

@@ -23,26 +23,28 @@ std::string names_of(const std::vector<hv::DomainInfo>& domains) {
 struct UsedLun {
     Lun lun;
     Vhost vhost;
+    Backing backing; ///< if it is this domain's
 };
+
+/// Another domain's devices can't be looked at: there it is what is written that counts.
+Backing backing_at(const Context& context, const Lun& lun, DomId backend) {
+    if (backend == context.backend)
+        return backing_of(lun);
+    return {config::backing_key(lun.pdev), {}, "", ""};
+}
 
 /// The LUNs of all guests, whoever serves them.
 std::vector<UsedLun> luns_in_use(Context& context) {
     std::vector<UsedLun> luns;
-    for (const VhostEntry& vhost : read_all_vhosts(context.store, context.backend, {}))
-        for (const LunEntry& entry : vhost.luns)
-            if (auto lun = lun_of(entry))
-                luns.push_back({std::move(*lun), vhost.vhost});
+    for (const VhostEntry& vhost : read_all_vhosts(context.store, context.backend, {})) {
+        for (const LunEntry& entry : vhost.luns) {
+            if (auto lun = lun_of(entry)) {
+                Backing backing = backing_at(context, *lun, vhost.vhost.backend);
+                luns.push_back({std::move(*lun), vhost.vhost, std::move(backing)});
+            }
+        }
+    }
     return luns;
-}
-
-/// Another domain's devices can't be looked at: there it is what is written that counts.
-bool clash(const Context& context, const Lun& lun, DomId backend, const UsedLun& used) {
-    if (used.vhost.backend != backend || (reads_only(lun) && reads_only(used.lun)))
-        return false;
-    if (backend == context.backend)
-        return same_backing(lun, used.lun);
-    const std::string key = config::backing_key(lun.pdev);
-    return !key.empty() && key == config::backing_key(used.lun.pdev);
 }
 
 void warn_of_errors(Context& context, const VhostEntry& vhost) {
@@ -132,25 +134,30 @@ EntryFindings look_at(Context& context, const std::vector<Lun>& luns) {
     return findings;
 }
 
-std::vector<Remark> find_users(Context& context, const std::vector<Lun>& luns) {
+Users find_users(Context& context, const std::vector<Lun>& luns) {
     const auto in_use = luns_in_use(context);
     BackendDomains backends(context.store, context.backend);
-    std::vector<Remark> mistakes;
+    Users users;
     for (const Lun& lun : luns) {
         const auto backend = backends.find(lun.backend);
         if (!backend)
             continue;
+        const Backing backing = backing_at(context, lun, *backend);
         for (const UsedLun& used : in_use) {
-            if (!clash(context, lun, *backend, used))
+            if (used.vhost.backend != *backend || !same_backing(backing, used.backing))
                 continue;
-            mistakes.push_back({lun.entry, lun.pdev_text,
-                                fmt::format("domain {} uses it as {}", used.vhost.guest.value(),
-                                            to_string(used.lun.vdev)),
-                                "another backing, or 'ro' on both"});
+            users.entries.insert(lun.entry);
+            if (may_share(lun, used.lun))
+                continue;
+            users.mistakes.push_back(
+                {lun.entry, lun.pdev_text,
+                 fmt::format("domain {} uses it as {}", used.vhost.guest.value(),
+                             to_string(used.lun.vdev)),
+                 sharing_remedy});
             break;
         }
     }
-    return mistakes;
+    return users;
 }
 
 void no_such_lun(const std::string& domain, const std::string& lun) {

@@ -4,6 +4,7 @@
 #include "backend/ctl/store_wait.hpp"
 #include "backend/ctl/verbs.hpp"
 
+#include <set>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -44,8 +45,12 @@ struct EntryFindings {
 };
 EntryFindings look_at(Context& context, const std::vector<Lun>& luns);
 
-/// Mistakes of entries whose backing some LUN in the store has already.
-std::vector<Remark> find_users(Context& context, const std::vector<Lun>& luns);
+/// Of entries whose backing some LUN in the store has already.
+struct Users {
+    std::vector<Remark> mistakes;  ///< they may not share it
+    std::set<std::size_t> entries; ///< all of them, by number
+};
+Users find_users(Context& context, const std::vector<Lun>& luns);
 
 /// The vhost, with who serves it; of one that is not there this domain.
 [[nodiscard]] Vhost served_by(Context& context, DomId guest, DevId device);

@@ -25,7 +25,7 @@ std::vector<Remark> used_elsewhere(Context& context, const XlFile& file,
                                    const std::vector<Lun>& luns) {
     if (context.domains.find(file.name))
         return {};
-    return find_users(context, luns);
+    return find_users(context, luns).mistakes;
 }
 
 /// Everything that can be wrong with the file is found here, before anything is changed.
@@ -63,7 +63,8 @@ bool same_lun(const LunEntry& there, const Lun& wanted) {
     return there.vdev == xenbus::to_string(wanted.vdev) && there.pdev == wanted.pdev_text &&
            there.read_only == wanted.read_only && there.name == wanted.name &&
            there.queue_depth == text_of(wanted.queue_depth) &&
-           there.timeout == text_of(wanted.timeout);
+           there.timeout == text_of(wanted.timeout) &&
+           there.exclusive == wanted.exclusive.value_or(true);
 }
 
 /// The daemon has given the new domain these LUNs already: it knows the file, too.

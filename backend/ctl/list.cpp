@@ -57,7 +57,7 @@ std::vector<LunRow> rows_of(const Context& context, const std::vector<VhostEntry
                             lun_state(vhost, lun), lun.name, lun.read_only, std::move(device.nodes),
                             std::move(device.name), lun.error.empty() ? vhost.error : lun.error,
                             lun.warning, name_of(names, vhost.vhost.backend),
-                            vhost.vhost.backend.value(), !here});
+                            vhost.vhost.backend.value(), lun.exclusive, !here});
         }
     }
     return rows;

@@ -48,8 +48,10 @@ Columns columns_of(const std::vector<LunRow>& rows) {
 
 std::vector<std::string> cells_of(const LunRow& row, const Columns& columns) {
     std::vector<std::string> cells{
-        or_dash(row.domain), std::to_string(row.domid), printable(row.vdev), row.state, row.target,
-        mode_of(row),        or_dash(row.name)};
+        or_dash(row.domain), std::to_string(row.domid),
+        printable(row.vdev), row.state,
+        row.target,          mode_of(row) + std::string(row.exclusive ? "" : ",shared"),
+        or_dash(row.name)};
     if (columns.backend)
         cells.push_back(backend_of(row));
     if (columns.nodes)
@@ -79,7 +81,8 @@ std::string to_json(const std::vector<LunRow>& rows) {
                          {"error", row.error},
                          {"warning", row.warning},
                          {"backend", row.backend},
-                         {"backend_domid", row.backend_domid}});
+                         {"backend_domid", row.backend_domid},
+                         {"exclusive", row.exclusive}});
     // Bytes that are no UTF-8 must not make the list unreadable.
     return array.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
@@ -93,7 +96,8 @@ std::string to_plain(const std::vector<LunRow>& rows) {
                        or_dash(row.vdev), or_dash(row.pdev), row.target, row.state,
                        or_dash(row.name), std::string(mode_of(row)), nodes_of(row),
                        or_dash(row.unit), or_dash(row.error), or_dash(row.warning),
-                       or_dash(row.backend), std::to_string(row.backend_domid)},
+                       or_dash(row.backend), std::to_string(row.backend_domid),
+                       std::string(row.exclusive ? "yes" : "no")},
                       "\t"));
     return text;
 }

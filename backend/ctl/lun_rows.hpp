@@ -23,6 +23,7 @@ struct LunRow {
     std::string warning;
     std::string backend; ///< name of the domain that serves it; empty if that is gone
     unsigned backend_domid = 0;
+    bool exclusive = true;
     bool elsewhere = false; ///< another domain serves it than the one that asks
 };
 

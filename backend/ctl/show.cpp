@@ -43,7 +43,8 @@ std::string lun_text(const LunRow& row, const VhostEntry& vhost, const LunEntry&
     add(text, "entry", row.pdev);
     add(text, "name", row.name);
     add(text, "served as",
-        fmt::format("{}, {}", row.target, row.read_only ? "read only" : "read and write"));
+        fmt::format("{}, {}{}", row.target, row.read_only ? "read only" : "read and write",
+                    row.exclusive ? "" : ", shared with all that say exclusive=no"));
     add(text, "served by", backend_text(row));
     add(text, "device", device_text(device));
     add(text, "unit", row.unit);

@@ -99,18 +99,6 @@ fs::path scsi_folder(const std::string& sg, const Roots& roots) {
     return roots.sys / "class" / "scsi_generic" / sg / "device";
 }
 
-/// By their name of VPD page 83h and their LUN, for units of one array may share a name.
-bool same_unit(const std::string& a, const std::string& b, const Roots& roots) {
-    const auto lun_of = [&](const std::string& sg) {
-        std::error_code error;
-        const std::string address = fs::canonical(scsi_folder(sg, roots), error).filename();
-        return address.substr(address.rfind(':') + 1);
-    };
-    const std::string name = first_line(scsi_folder(a, roots) / "wwid");
-    return !name.empty() && name == first_line(scsi_folder(b, roots) / "wwid") &&
-           lun_of(a) == lun_of(b);
-}
-
 /// "sda" of "sg3"; empty if it has none: a tape, a changer.
 std::string disk_of(const std::string& sg, const Roots& roots) {
     return only_name_in(scsi_folder(sg, roots) / "block");
@@ -145,6 +133,14 @@ std::vector<std::string> users_of_block(const std::string& node, const Roots& ro
     return error ? std::vector<std::string>() : users_of_disk(name, roots);
 }
 
+std::string unit_key(const fs::path& sg_node, const Roots& roots) {
+    const fs::path folder = scsi_folder(sg_node.filename(), roots);
+    const std::string name = first_line(folder / "wwid");
+    std::error_code error;
+    const std::string address = fs::canonical(folder, error).filename();
+    return name.empty() ? name : name + " " + address.substr(address.rfind(':') + 1);
+}
+
 std::vector<std::string> users_of_unit(const std::string& sg_node, const Roots& roots,
                                        const fs::path& dev) {
     const std::string own = fs::path(sg_node).filename();
@@ -152,8 +148,9 @@ std::vector<std::string> users_of_unit(const std::string& sg_node, const Roots& 
     const std::string disk = disk_of(own, roots);
     if (users.empty() && !disk.empty() && is_claimed(dev / disk))
         users.push_back(disk + " is open for somebody alone (EBUSY)");
+    const std::string key = unit_key(own, roots);
     for (const std::string& other : names_in(roots.sys / "class" / "scsi_generic"))
-        if (other != own && same_unit(own, other, roots))
+        if (!key.empty() && other != own && unit_key(other, roots) == key)
             for (const std::string& user : users_of_path(other, roots))
                 users.push_back("by its other path " + other + ": " + user);
     return users;

@@ -1,16 +1,12 @@
 #include "backend/toolstack/host_check.hpp"
 
-#include "backend/devices/users.hpp"
 #include "backend/targets/sg/open.hpp"
 #include "backend/targets/sg/resolve.hpp"
 
 #include <cerrno>
 #include <fcntl.h>
-#include <map>
-#include <optional>
 #include <sys/stat.h>
 #include <system_error>
-#include <tuple>
 #include <unistd.h>
 
 namespace pvscsi::toolstack {
@@ -32,10 +28,10 @@ bool is_device(PdevKind kind) {
     return kind == PdevKind::device || kind == PdevKind::address || kind == PdevKind::wwn;
 }
 
-std::optional<Refusal> check_kind(const Lun& lun, const std::string& path,
-                                  const struct stat& node) {
+std::optional<Refusal> check_kind(const Lun& lun, const std::string& path, const struct stat& node,
+                                  const devices::Roots& roots) {
     if (is_device(lun.pdev.kind)) {
-        if (S_ISBLK(node.st_mode) || backend::find_sg_node(path))
+        if (S_ISBLK(node.st_mode) || backend::find_sg_node(path, roots.sys))
             return {};
         return Refusal{"this is neither a SCSI device nor a block device",
                        "a node such as /dev/sg0, /dev/sda, /dev/st0 or a logical volume"};
@@ -64,9 +60,10 @@ std::optional<Refusal> check_access(const Lun& lun, const std::string& path) {
 
 /// A guest and this host that write to one disk destroy it; so does a host that writes what the
 /// guest has read.
-std::optional<Refusal> check_unused(const std::string& path) {
-    const auto sg = backend::find_sg_node(path);
-    const auto users = sg ? devices::users_of_unit(*sg) : devices::users_of_block(path);
+std::optional<Refusal> check_unused(const std::string& path, const devices::Roots& roots) {
+    const auto sg = backend::find_sg_node(path, roots.sys);
+    const auto users =
+        sg ? devices::users_of_unit(*sg, roots) : devices::users_of_block(path, roots);
     if (users.empty())
         return {};
     std::string list;
@@ -75,8 +72,9 @@ std::optional<Refusal> check_unused(const std::string& path) {
     return Refusal{"this host uses it: " + list, "a device that is not used here"};
 }
 
-std::optional<Refusal> check_path(const Lun& lun, struct stat& node) {
-    const auto found = backend::path_of(lun.pdev);
+std::optional<Refusal> check_path(const Lun& lun, const devices::Roots& roots) {
+    struct stat node {};
+    const auto found = backend::path_of(lun.pdev, roots.sys);
     if (!found)
         return found.error();
     const std::string& path = *found;
@@ -89,59 +87,66 @@ std::optional<Refusal> check_path(const Lun& lun, struct stat& node) {
             return Refusal{"there is no such file", "an existing one"};
         return Refusal{"it cannot be looked at (" + text_of(error) + ")", "an accessible path"};
     }
-    if (auto refusal = check_kind(lun, path, node))
+    if (auto refusal = check_kind(lun, path, node, roots))
         return refusal;
     if (auto refusal = check_access(lun, path))
         return refusal;
-    return check_unused(path);
-}
-
-/// What two names of one backing have in common: the device, or the file's place on its one.
-using Identity = std::tuple<bool, dev_t, ino_t>;
-Identity identity_of(const struct stat& node) {
-    if (S_ISREG(node.st_mode))
-        return {true, node.st_dev, node.st_ino};
-    return {false, node.st_rdev, S_ISBLK(node.st_mode)};
+    return check_unused(path, roots);
 }
 
 } // namespace
 
-std::vector<Remark> check_backings(const std::vector<Lun>& luns) {
+Backing backing_of(const Lun& lun, const devices::Roots& roots) {
+    Backing backing;
+    backing.key = config::backing_key(lun.pdev);
+    const auto path = backend::path_of(lun.pdev, roots.sys);
+    struct stat node {};
+    if (backing.key.empty() || !path || ::stat(path->c_str(), &node) != 0)
+        return backing;
+    if (S_ISREG(node.st_mode))
+        backing.node = {true, node.st_dev, node.st_ino};
+    else
+        backing.node = {false, node.st_rdev, S_ISBLK(node.st_mode)};
+    if (const auto sg = backend::find_sg_node(*path, roots.sys)) {
+        backing.sg = *sg;
+        backing.unit = devices::unit_key(*sg, roots);
+    }
+    return backing;
+}
+
+bool same_backing(const Backing& a, const Backing& b) {
+    if (a.key.empty() || b.key.empty())
+        return false;
+    if (!a.node || !b.node)
+        return a.key == b.key;
+    return a.node == b.node || (!a.sg.empty() && a.sg == b.sg) ||
+           (!a.unit.empty() && a.unit == b.unit);
+}
+
+std::vector<Remark> check_backings(const std::vector<Lun>& luns, const devices::Roots& roots) {
     std::vector<Remark> mistakes;
-    std::map<Identity, const Lun*> seen;
+    std::vector<std::pair<const Lun*, Backing>> seen;
     for (const Lun& lun : luns) {
         if (config::backing_key(lun.pdev).empty() || !config::unserved(lun.pdev.kind).empty())
             continue;
-        struct stat node {};
-        if (const auto refusal = check_path(lun, node)) {
+        if (const auto refusal = check_path(lun, roots)) {
             mistakes.push_back({lun.entry, lun.pdev_text, refusal->reason, refusal->remedy});
             continue;
         }
-        const auto [it, fresh] = seen.emplace(identity_of(node), &lun);
-        const Lun& other = *it->second;
-        // The same path twice is found by the parser.
-        if (!fresh && config::backing_key(other.pdev) != config::backing_key(lun.pdev) &&
-            !(reads_only(lun) && reads_only(other)))
+        Backing backing = backing_of(lun, roots);
+        for (const auto& [other, its] : seen) {
+            // The same path twice is found by the parser.
+            if (its.key == backing.key || !same_backing(its, backing) || may_share(*other, lun))
+                continue;
             mistakes.push_back(
                 {lun.entry, lun.pdev_text,
-                 "entry " + std::to_string(other.entry) + " uses the same backing by another path",
-                 "another backing, or 'ro' on both"});
+                 "entry " + std::to_string(other->entry) + " uses the same backing by another path",
+                 sharing_remedy});
+            break;
+        }
+        seen.emplace_back(&lun, std::move(backing));
     }
     return mistakes;
-}
-
-bool same_backing(const Lun& a, const Lun& b) {
-    const std::string key = config::backing_key(a.pdev);
-    if (key.empty() || config::backing_key(b.pdev).empty())
-        return false;
-    const auto first_path = backend::path_of(a.pdev);
-    const auto second_path = backend::path_of(b.pdev);
-    struct stat first {};
-    struct stat second {};
-    if (!first_path || !second_path || ::stat(first_path->c_str(), &first) != 0 ||
-        ::stat(second_path->c_str(), &second) != 0)
-        return key == config::backing_key(b.pdev);
-    return identity_of(first) == identity_of(second);
 }
 
 std::string target_by_name(const Pdev& pdev) {

@@ -78,6 +78,7 @@ Result<LunEntry> read_lun(hv::Store& store, hv::StoreTxn txn, const Vhost& vhost
     lun.read_only = nodes.text("mode") == "r";
     lun.queue_depth = nodes.text("queue-depth");
     lun.timeout = nodes.text("timeout");
+    lun.exclusive = nodes.text("exclusive") != "no";
     lun.state = nodes.state();
     if (nodes.error())
         return unexpected(nodes.error());
@@ -183,6 +184,7 @@ VhostEntry lost_vhost(hv::Store& store, const VhostRecord& record) {
         row.read_only = reads_only(lun);
         row.queue_depth = lun.queue_depth ? std::to_string(*lun.queue_depth) : "";
         row.timeout = lun.timeout ? std::to_string(*lun.timeout) : "";
+        row.exclusive = lun.exclusive.value_or(true);
         entry.luns.push_back(std::move(row));
     }
     return entry;
@@ -212,6 +214,8 @@ std::optional<Lun> lun_of(const LunEntry& entry) {
     };
     lun.queue_depth = number(entry.queue_depth);
     lun.timeout = number(entry.timeout);
+    if (!entry.exclusive)
+        lun.exclusive = false;
     return lun;
 }
 

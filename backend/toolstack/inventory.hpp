@@ -25,6 +25,7 @@ struct LunEntry {
     bool read_only = false;
     std::string queue_depth; ///< a number, or empty
     std::string timeout;     ///< seconds, or empty
+    bool exclusive = true;
     xenbus::State state = xenbus::State::unknown;
 };
 

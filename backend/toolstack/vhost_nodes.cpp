@@ -98,6 +98,8 @@ Result<unsigned> write_lun(hv::Store& store, hv::StoreTxn txn, const Vhost& vhos
         nodes.node("queue-depth", number(*lun.queue_depth));
     if (lun.timeout)
         nodes.node("timeout", number(*lun.timeout));
+    if (lun.exclusive == false)
+        nodes.node("exclusive", "no");
     nodes.node("state", to_node(State::initialising));
     if (auto done = nodes.result(); !done)
         return unexpected(done.error());

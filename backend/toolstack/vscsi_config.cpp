@@ -132,6 +132,9 @@ class EntryParser {
 
     /// Options that have no meaning for this PDEV.
     void find_misfits(const Lun& lun, const std::vector<std::string_view>& fields) {
+        if (lun.exclusive == false && config::backing_key(lun.pdev).empty())
+            complain("exclusive=no", {"what is in this PDEV's memory is the LUN's own",
+                                      "a file or device, or an entry without this option"});
         if (is_scsi(lun.pdev.kind))
             return;
         const char* const reason = "there is no SCSI device behind this PDEV";
@@ -151,11 +154,11 @@ class EntryParser {
     std::vector<Remark>& mistakes_;
 };
 
-/// Whether both use one backing, and not only for reading; by path.
+/// Whether both use one backing, and may not; by path.
 bool backings_clash(const Lun& a, const Lun& b) {
     const std::string key = config::backing_key(a.pdev);
     return !key.empty() && key == config::backing_key(b.pdev) && a.backend == b.backend &&
-           !(reads_only(a) && reads_only(b));
+           !may_share(a, b);
 }
 
 /// What is right in each entry and wrong in all of them together.
@@ -177,7 +180,7 @@ class Duplicates {
                 if (!backings_clash(luns_[j], lun))
                     continue;
                 complain(lun, lun.pdev_text, luns_[j].entry, " uses the same backing",
-                         "another backing, or 'ro' on both");
+                         sharing_remedy);
                 break;
             }
         }
@@ -249,6 +252,10 @@ bool reads_only(const Lun& lun) {
     return lun.read_only || lun.pdev.kind == config::PdevKind::iso;
 }
 
+bool may_share(const Lun& a, const Lun& b) {
+    return (reads_only(a) && reads_only(b)) || (a.exclusive == false && b.exclusive == false);
+}
+
 ParsedList parse_vscsi(const std::vector<std::string>& entries, const Changes& changes) {
     ParsedList result;
     for (std::size_t i = 0; i < entries.size() + changes.added.size(); ++i) {
@@ -283,6 +290,8 @@ std::string to_entry(const Lun& lun) {
         text += ",queue-depth=" + std::to_string(*lun.queue_depth);
     if (lun.timeout)
         text += ",timeout=" + std::to_string(*lun.timeout);
+    if (lun.exclusive == false)
+        text += ",exclusive=no";
     return text;
 }
 

@@ -65,6 +65,13 @@ struct Changes {
 /// An entry that says the same, of what this version serves.
 [[nodiscard]] std::string to_entry(const Lun& lun);
 
+/// Whether two entries may name one backing: both only read it, or both say exclusive=no.
+[[nodiscard]] bool may_share(const Lun& a, const Lun& b);
+/// What is expected where they may not.
+inline constexpr const char* sharing_remedy =
+    "another backing, 'ro' on both, or 'exclusive=no' on both if the guests keep each other from "
+    "harm";
+
 /// One line: "entry 2: 'ram:0': the size is zero; expected ...".
 [[nodiscard]] std::string to_string(const Remark& remark);
 

@@ -126,6 +126,46 @@ again, or boot. A domain that is named by its number is not waited for.
 )";
     for (const OptionForm& form : option_forms())
         add_man_row(text, term_of(form), text_of(form), form.value.empty() ? "" : form.example);
+    text += R"(.SH SHARING
+Two systems that write to one disk and do not know of each other destroy what is on it, also if one
+of them only mounts it for reading. So a backing that a guest may write to is given away once. Any
+number of LUNs may have it with
+.BR ro .
+.PP
+With
+.B exclusive=no
+on the entry of each, LUNs of several guests, or of one, have a backing together and may write to
+it. Such an entry and one without it exclude each other, unless both have
+.BR ro .
+It is safe for guests that agree among themselves who writes what when, over the network or by what
+they write on the disk itself: cluster file systems (GFS2, OCFS2), databases made for shared
+disks. It is not safe for ext4, XFS, NTFS, LVM and the like, however seldom they write.
+.PP
+What this host uses itself, mounted, as swap, as part of a volume group or RAID, under multipath, by
+another path of the same unit, is refused with any option.
+.PP
+What the guests of one host have to know of a unit that they share:
+.IP \(bu 2
+A SCSI device sees one initiator, this host, in all of them. Persistent reservations and RESERVE do
+not keep them apart, and fencing by them does not work: what one guest has reserved the others write
+to, and any of them can release. A unit attention is told to the guest whose command comes first.
+A LUN RESET by one ends the commands of all. Mode pages, tape positions and trays are the device's
+and so everybody's. To give a guest an initiator port of its own is what
+.B vport=
+is for.
+.IP \(bu 2
+An emulated disk has no reservations: RESERVE, RELEASE, COMPARE AND WRITE and ORWRITE, which promise
+what could not be kept, are not supported where it is shared. Mode pages and unit attentions are
+each guest's own; nobody is told what another has set. A new size is told to each.
+.IP \(bu 2
+What one has written the others read as soon as the command has ended, FUA or not. That it outlasts
+a loss of power is only said by FUA and SYNCHRONIZE CACHE, as ever.
+.PP
+.B ram:
+and
+.B null:
+are each LUN's own, so there is nothing to share.
+)";
     text += ".SH SEE ALSO\n.BR xl.cfg (5),\n.BR pvscsictl (8)\n";
     return text;
 }

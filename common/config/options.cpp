@@ -73,11 +73,11 @@ constexpr std::array forms{
         [](EntryOptions& o, std::string_view v) { return set_number(o.timeout, v, max_timeout); },
         [](const EntryOptions& o) { return o.timeout.has_value(); }, never},
     OptionForm{"exclusive", "yes|no",
-               "whether nobody else may use the backing while the guest may write to it",
-               "yes or no", "yes", "exclusive=yes",
-               "sharing a backing that is written to (exclusive=no)", set_exclusive,
-               [](const EntryOptions& o) { return o.exclusive.has_value(); },
-               [](const EntryOptions& o) { return o.exclusive == false; }},
+               "no: the backing is shared with the LUNs whose entries say so as well, and all of "
+               "them may write to it. Safe only for guests that see to each other themselves, as "
+               "cluster file systems do; nothing here keeps them apart",
+               "yes or no", "yes: who may write to it has it alone", "exclusive=no", "",
+               set_exclusive, [](const EntryOptions& o) { return o.exclusive.has_value(); }, never},
     OptionForm{"feature-host", "",
                "the guest gets the whole host adapter of the device, with all its units; the same "
                "as VDEV 'host'",
