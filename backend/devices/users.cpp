@@ -2,6 +2,7 @@
 // Documentation/filesystems/proc.rst (swaps).
 #include "backend/devices/users.hpp"
 
+#include "backend/targets/sg/resolve.hpp"
 #include "common/base/sysfs.hpp"
 #include "common/base/unique_fd.hpp"
 
@@ -133,14 +134,6 @@ std::vector<std::string> users_of_block(const std::string& node, const Roots& ro
     return error ? std::vector<std::string>() : users_of_disk(name, roots);
 }
 
-std::string unit_key(const fs::path& sg_node, const Roots& roots) {
-    const fs::path folder = scsi_folder(sg_node.filename(), roots);
-    const std::string name = first_line(folder / "wwid");
-    std::error_code error;
-    const std::string address = fs::canonical(folder, error).filename();
-    return name.empty() ? name : name + " " + address.substr(address.rfind(':') + 1);
-}
-
 std::vector<std::string> users_of_unit(const std::string& sg_node, const Roots& roots,
                                        const fs::path& dev) {
     const std::string own = fs::path(sg_node).filename();
@@ -148,11 +141,9 @@ std::vector<std::string> users_of_unit(const std::string& sg_node, const Roots& 
     const std::string disk = disk_of(own, roots);
     if (users.empty() && !disk.empty() && is_claimed(dev / disk))
         users.push_back(disk + " is open for somebody alone (EBUSY)");
-    const std::string key = unit_key(own, roots);
-    for (const std::string& other : names_in(roots.sys / "class" / "scsi_generic"))
-        if (!key.empty() && other != own && unit_key(other, roots) == key)
-            for (const std::string& user : users_of_path(other, roots))
-                users.push_back("by its other path " + other + ": " + user);
+    for (const fs::path other : backend::other_paths(sg_node, roots.sys))
+        for (const std::string& user : users_of_path(other.filename(), roots))
+            users.push_back("by its other path " + other.filename().string() + ": " + user);
     return users;
 }
 

@@ -25,10 +25,6 @@ struct Roots {
 [[nodiscard]] std::vector<std::string> users_of_block(const std::string& node,
                                                       const Roots& roots = {});
 
-/// What all paths to one SCSI unit have in common: its name of VPD page 83h and its LUN, for units
-/// of one array may share a name. Empty if it has no name. `sg_node`: "sg3", "/dev/sg3".
-[[nodiscard]] std::string unit_key(const std::filesystem::path& sg_node, const Roots& roots = {});
-
 /// Of what a guest is to be given by an sg node, in all ways that there are to tell: its own users,
 /// those of the other paths to the same unit, and whether the kernel lets nobody else have its
 /// block device (O_EXCL; btrfs, ZFS and journals on other devices show nowhere else). Opens that

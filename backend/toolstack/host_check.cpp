@@ -109,7 +109,7 @@ Backing backing_of(const Lun& lun, const devices::Roots& roots) {
         backing.node = {false, node.st_rdev, S_ISBLK(node.st_mode)};
     if (const auto sg = backend::find_sg_node(*path, roots.sys)) {
         backing.sg = *sg;
-        backing.unit = devices::unit_key(*sg, roots);
+        backing.unit = backend::unit_key(*sg, roots.sys);
     }
     return backing;
 }

@@ -1,5 +1,7 @@
 #include "backend/targets/sg/device.hpp"
 
+#include "backend/targets/sg/resolve.hpp"
+
 #include <fmt/format.h>
 
 #include <cerrno>
@@ -10,6 +12,7 @@
 #include <stdexcept>
 #include <sys/ioctl.h>
 #include <system_error>
+#include <vector>
 
 namespace pvscsi::backend {
 
@@ -54,8 +57,7 @@ class KernelSgDevice final : public SgDevice {
         int version = 0;
         if (::ioctl(lock_.get(), SG_GET_VERSION_NUM, &version) != 0 || version < 30000)
             throw std::runtime_error(node_ + " is no node of the sg driver");
-        // Two units on one device break each other's reservations, resets and data.
-        lock_backing(lock_.get(), node_, sharing);
+        lock(sharing);
         ::sg_scsi_id id{};
         if (::ioctl(lock_.get(), SG_GET_SCSI_ID, &id) != 0)
             throw_errno(errno, "cannot ask " + node_ + " for its address");
@@ -78,17 +80,33 @@ class KernelSgDevice final : public SgDevice {
     }
 
   private:
+    /// O_RDWR: read-only files take no commands but a few. O_NONBLOCK: neither open() nor fetch()
+    /// may wait for the device.
+    static UniqueFd open_node(const std::string& node) {
+        return {adopt_fd, ::open(node.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC)};
+    }
     UniqueFd open_fd() const {
-        // O_RDWR: read-only files take no commands but a few. O_NONBLOCK: neither open() nor
-        // fetch() may wait for the device.
-        UniqueFd fd(adopt_fd, ::open(node_.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
+        UniqueFd fd = open_node(node_);
         if (!fd)
             throw_errno(errno, "cannot open " + node_);
         return fd;
     }
+    /// Two on one unit break each other's reservations, resets and data, whichever of its paths
+    /// they go by.
+    void lock(const Sharing& sharing) {
+        lock_backing(lock_.get(), node_, sharing);
+        for (const std::string& path : other_paths(node_)) {
+            UniqueFd fd = open_node(path);
+            if (!fd)
+                continue; // nobody else can open it either
+            lock_backing(fd.get(), path + ", another path of the unit,", sharing);
+            other_locks_.push_back(std::move(fd));
+        }
+    }
 
     std::string node_;
     UniqueFd lock_; ///< also the way for resets; never carries a command
+    std::vector<UniqueFd> other_locks_;
     std::uint8_t type_ = 0;
 };
 

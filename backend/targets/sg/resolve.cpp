@@ -22,6 +22,11 @@ std::string sg_node_of(const fs::path& device) {
     return name.empty() ? name : "/dev/" + name;
 }
 
+/// The SCSI device of an sg node.
+fs::path folder_of(const std::string& node, const fs::path& sysfs_root) {
+    return sysfs_root / "class" / "scsi_generic" / fs::path(node).filename() / "device";
+}
+
 Refusal no_sg_node() {
     return {"the unit has no sg node", "the sg driver: modprobe sg"};
 }
@@ -79,8 +84,25 @@ Expected<std::string, Refusal> path_of(const Pdev& pdev, const fs::path& sysfs) 
 }
 
 std::string unit_name(const std::string& node, const fs::path& sysfs_root) {
-    return sysfs::first_line(sysfs_root / "class" / "scsi_generic" / fs::path(node).filename() /
-                             "device" / "wwid");
+    return sysfs::first_line(folder_of(node, sysfs_root) / "wwid");
+}
+
+std::string unit_key(const std::string& node, const fs::path& sysfs_root) {
+    const std::string name = unit_name(node, sysfs_root);
+    std::error_code error;
+    const std::string address = fs::canonical(folder_of(node, sysfs_root), error).filename();
+    return name.empty() ? name : name + " " + address.substr(address.rfind(':') + 1);
+}
+
+std::vector<std::string> other_paths(const std::string& node, const fs::path& sysfs_root) {
+    std::vector<std::string> paths;
+    const std::string own = fs::path(node).filename();
+    const std::string key = unit_key(node, sysfs_root);
+    if (!key.empty())
+        for (const std::string& name : sysfs::names_in(sysfs_root / "class" / "scsi_generic"))
+            if (name != own && unit_key(name, sysfs_root) == key)
+                paths.push_back("/dev/" + name);
+    return paths;
 }
 
 } // namespace pvscsi::backend

@@ -7,6 +7,8 @@
 #include "common/config/pdev.hpp"
 
 #include <filesystem>
+#include <string>
+#include <vector>
 
 namespace pvscsi::backend {
 
@@ -23,5 +25,14 @@ path_of(const config::Pdev& pdev, const std::filesystem::path& sysfs = "/sys");
 /// device ("naa.5000c500a1b2c3d4"); empty if the device has none. `node` is an sg node.
 [[nodiscard]] std::string unit_name(const std::string& node,
                                     const std::filesystem::path& sysfs = "/sys");
+
+/// What all paths to one unit have in common: that name and its LUN, for units of one array may
+/// share a name. Empty if it has no name.
+[[nodiscard]] std::string unit_key(const std::string& node,
+                                   const std::filesystem::path& sysfs = "/sys");
+
+/// The sg nodes of the other paths to the unit of `node`, by name.
+[[nodiscard]] std::vector<std::string> other_paths(const std::string& node,
+                                                   const std::filesystem::path& sysfs = "/sys");
 
 } // namespace pvscsi::backend
