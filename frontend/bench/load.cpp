@@ -40,14 +40,19 @@ Load::Load(Session& session, const Options& options)
     : session_(session), options_(options), capacity_(read_capacity(session, options.lun)),
       random_(options.seed) {
     const std::uint64_t bytes = capacity_.blocks * capacity_.block_size;
-    require(options.size <= bytes,
-            fmt::format("--size {} is more than the unit's {} bytes", options.size, bytes));
+    require(options.offset <= bytes && options.size <= bytes - options.offset,
+            fmt::format("--offset {} and --size {} are more than the unit's {} bytes",
+                        options.offset, options.size, bytes));
+    require(
+        options.offset % capacity_.block_size == 0,
+        fmt::format("--offset must be a multiple of the unit's {} bytes", capacity_.block_size));
     require(options.block > 0 && options.block % capacity_.block_size == 0,
             fmt::format("--bs must be a multiple of the unit's {} bytes", capacity_.block_size));
     require(
         options.block <= session.max_transfer() + page,
         fmt::format("--bs must be at most {} bytes on this connection", session.max_transfer()));
-    blocks_ = (options.size == 0 ? bytes : options.size) / options.block;
+    blocks_ = (options.size == 0 ? bytes - options.offset : options.size) / options.block;
+    first_ = options.offset / capacity_.block_size;
     require(blocks_ >= options.depth, "there is no room for that many blocks");
     units_ = static_cast<std::uint32_t>(options.block / capacity_.block_size);
     const std::size_t stride = rounded_to_pages(options.block);
@@ -126,7 +131,7 @@ bool Load::stuck() noexcept {
 void Load::start(Job& job) {
     if (stop_ || !choose(job))
         return;
-    job.cdb.set(job.write, job.block * units_, units_);
+    job.cdb.set(job.write, first_ + job.block * units_, units_);
     if (map_) {
         map_->begin(job.block);
         job.version = job.write ? map_->next_version(job.block) : map_->version(job.block);

@@ -77,6 +77,7 @@ class Load {
     TickRate rate_;
     Capacity capacity_;
     std::uint64_t blocks_; ///< of options_.block bytes
+    std::uint64_t first_;  ///< of the device, where they begin
     std::uint32_t units_;  ///< of the device in one block
     Buffer memory_;
     std::vector<Job> jobs_;

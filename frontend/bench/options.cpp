@@ -66,6 +66,8 @@ bool parse_options(int argc, char** argv, Options& options, int& status) {
         ->transform(CLI::AsSizeValue(false));
     app.add_option("--size", options.size, "bytes of the LUN to use (default: all)")
         ->transform(CLI::AsSizeValue(false));
+    app.add_option("--offset", options.offset, "bytes of the LUN to leave alone before those (0)")
+        ->transform(CLI::AsSizeValue(false));
     app.add_option("--iodepth", options.depth, "commands in flight")->check(CLI::Range(1, 16));
     app.add_option("--runtime", options.runtime, "seconds")->check(check_runtime);
     add_choice(app, "--wait", options.wait, wait_names,

@@ -21,6 +21,7 @@ struct Options {
     Wait wait = Wait::adaptive;
     std::uint64_t block = 4096; ///< bytes of one command
     std::uint64_t size = 0;     ///< bytes of the LUN to use; 0: all
+    std::uint64_t offset = 0;   ///< bytes of the LUN before those
     unsigned depth = 1;         ///< commands in flight, 1 to 16
     double runtime = 5;         ///< seconds
     std::uint64_t seed = 0;     ///< of offsets and data; 0: a different one each time

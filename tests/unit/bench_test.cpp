@@ -118,6 +118,20 @@ TEST_CASE("a run over a sound disk finds no error, and its report adds up") {
     CHECK((report["write"]["commands"] > 0) == options.writes());
 }
 
+TEST_CASE("what is before and behind the part to use is left alone") {
+    DiskBed bed;
+    bench::Options options = quick_options();
+    options.access = bench::Access::randrw;
+    options.offset = 64 * 1024;
+    options.size = 64 * 1024;
+    const std::string before = bed.content;
+    bench::Load load(*bed.session, options);
+    CHECK(load.run().errors == 0);
+    CHECK(bed.content.substr(0, options.offset) == before.substr(0, options.offset));
+    CHECK(bed.content.substr(128 * 1024) == before.substr(128 * 1024));
+    CHECK(bed.content.substr(options.offset, 4096) != before.substr(options.offset, 4096));
+}
+
 TEST_CASE("a write that the disk loses is found") {
     DiskBed bed;
     bench::Options options = quick_options();
@@ -207,6 +221,16 @@ TEST_CASE("options that do not fit the unit are refused") {
     bench::Options options = quick_options();
     SECTION("size") {
         options.size = disk_blocks * 512 + 1;
+    }
+    SECTION("offset") {
+        options.offset = disk_blocks * 512 + 512;
+    }
+    SECTION("offset and size together") {
+        options.offset = 512;
+        options.size = disk_blocks * 512;
+    }
+    SECTION("an offset that is no block's") {
+        options.offset = 100;
     }
     SECTION("block size") {
         options.block = 700;
