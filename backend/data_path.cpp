@@ -6,11 +6,12 @@
 
 namespace pvscsi::backend {
 
-void DataPath::add_lun(const ring::Address& address, std::shared_ptr<Target> target) {
+void DataPath::add_lun(const ring::Address& address, std::shared_ptr<Target> target, bool shared) {
     target->attach(worker_);
     auto lun = std::make_shared<Lun>();
     lun->address = address;
     lun->target = std::move(target);
+    lun->shared = shared;
     luns_.add(std::move(lun));
 }
 

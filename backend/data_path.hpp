@@ -20,8 +20,9 @@ class DataPath : public std::enable_shared_from_this<DataPath> {
 
     [[nodiscard]] Worker& worker() noexcept { return worker_; }
 
-    /// Throws what the target's attach() throws. The address must be free.
-    void add_lun(const ring::Address& address, std::shared_ptr<Target> target);
+    /// `shared`: other guests may write to it. Throws what the target's attach() throws. The
+    /// address must be free.
+    void add_lun(const ring::Address& address, std::shared_ptr<Target> target, bool shared);
     /// `queue_depth`: commands that the guest may have at the unit; 0: as many as the ring holds.
     /// `longest`: see Target::limit_time().
     void limit_lun(const ring::Address& address, unsigned queue_depth,

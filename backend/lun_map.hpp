@@ -24,6 +24,7 @@ struct Lun {
     std::function<void()> when_idle;
     /// A dead daemon's commands may still be at its device: nothing of them is to be repeated.
     bool unsettled = false;
+    bool shared = false; ///< other guests may write to it
 };
 
 class LunMap {

@@ -66,7 +66,7 @@ std::optional<scsi::HostCode> Queue::verdict_on(const ring::Command& command,
             return end;
     const Lun* const lun = luns_.find(command.address());
     if (lun != nullptr &&
-        (lun->unsettled || !may_repeat(lun->target->device_type(), command.cdb())))
+        (lun->unsettled || !may_repeat(lun->target->device_type(), command.cdb(), lun->shared)))
         return scsi::HostCode::transport_disrupted;
     return {};
 }

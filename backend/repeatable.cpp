@@ -18,17 +18,21 @@ constexpr auto of_any_device = std::to_array<std::uint8_t>({
 /// Of devices whose blocks have addresses.
 constexpr auto of_addressed_blocks = std::to_array<std::uint8_t>({
     0x08, 0x28, 0xa8, 0x88, // READ (6), (10), (12), (16)
-    0x0a, 0x2a, 0xaa, 0x8a, // WRITE
-    0x2e, 0xae, 0x8e,       // WRITE AND VERIFY (10), (12), (16)
     0x2f, 0xaf, 0x8f,       // VERIFY: compares with data that come along, changes nothing
     0x34, 0x90,             // PRE-FETCH
     0x35, 0x91,             // SYNCHRONIZE CACHE
     0x25,                   // READ CAPACITY (10)
+    0x1a, 0x5a,             // MODE SENSE
+    0x37, 0xb7,             // READ DEFECT DATA
+});
+
+/// The same, and they change what the blocks hold.
+constexpr auto writing_to_blocks = std::to_array<std::uint8_t>({
+    0x0a, 0x2a, 0xaa, 0x8a, // WRITE
+    0x2e, 0xae, 0x8e,       // WRITE AND VERIFY (10), (12), (16)
     0x41, 0x93,             // WRITE SAME (10), (16)
     0x42,                   // UNMAP (a disk's; READ SUB-CHANNEL of optical drives, as harmless)
     0x9c,                   // WRITE ATOMIC (16)
-    0x1a, 0x5a,             // MODE SENSE
-    0x37, 0xb7,             // READ DEFECT DATA
 });
 
 constexpr std::uint8_t service_action_in16 = 0x9e, maintenance_in = 0xa3;
@@ -48,16 +52,18 @@ bool has_addressed_blocks(std::uint8_t type) noexcept {
 
 } // namespace
 
-bool may_repeat(std::uint8_t device_type, const ring::Cdb& cdb) noexcept {
+bool may_repeat(std::uint8_t device_type, const ring::Cdb& cdb, bool shared) noexcept {
     const std::uint8_t opcode = cdb.opcode();
     if (among(of_any_device, opcode))
         return true;
     if (!has_addressed_blocks(device_type))
         return false;
-    if (among(of_addressed_blocks, opcode)) {
+    if (among(of_addressed_blocks, opcode))
+        return true;
+    if (among(writing_to_blocks, opcode)) {
         // An optical medium that is written in sequence takes the next track's blocks.
         const bool writes = opcode == 0x0a || opcode == 0x2a || opcode == 0xaa || opcode == 0x2e;
-        return device_type != optical || !writes;
+        return !shared && (device_type != optical || !writes);
     }
     const auto bytes = cdb.bytes();
     const std::uint8_t action = bytes.size() > 1 ? bytes[1] & 0x1f : 0;

@@ -52,7 +52,7 @@ bool Vhost::serve_lun(const LunNode& node, State next, std::shared_ptr<Target> t
         return false;
     }
     data_->worker().call([&] {
-        data_->add_lun(address, std::move(target));
+        data_->add_lun(address, std::move(target), !config.exclusive);
         // Also what the target was opened with, for that may be a while ago.
         data_->limit_lun(address, config.queue_depth, std::chrono::seconds(config.timeout));
     });

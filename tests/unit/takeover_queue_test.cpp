@@ -78,6 +78,24 @@ TEST_CASE("a unit with a dead daemon's commands gets none of them again") {
     CHECK(target->held.empty());
 }
 
+TEST_CASE("a unit that guests share is not written to again by what one of them had sent") {
+    QueueBed bed;
+    const auto target = bed.add_lun();
+    bed.send({QueueBed::request(1, {0x35, 0, 0, 0, 0, 0, 0, 0, 0, 0}),
+              QueueBed::request(2, {0x41, 8, 0, 0, 0, 0, 0, 0, 1, 0})});
+    expect_held(bed, *target, 2);
+    bed.die();
+    target->held.clear();
+    bed.run([&] { bed.luns.all().front()->shared = true; });
+    bed.take_over();
+    const auto response = bed.response().value();
+    CHECK(response.rqid == 2);
+    CHECK(response.rslt == host(14));
+    expect_held(bed, *target, 1); // SYNCHRONIZE CACHE harms nobody
+    bed.run([&] { target->held.front()->finish(); });
+    CHECK(bed.response().value().rqid == 1);
+}
+
 TEST_CASE("a command that the guest was aborting is not begun again, and answered first") {
     const auto action = GENERATE(ring::WireAction::abort, ring::WireAction::reset);
     QueueBed bed;
