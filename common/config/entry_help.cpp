@@ -160,6 +160,10 @@ each guest's own; nobody is told what another has set. A new size is told to eac
 .IP \(bu 2
 What one has written the others read as soon as the command has ended, FUA or not. That it outlasts
 a loss of power is only said by FUA and SYNCHRONIZE CACHE, as ever.
+.IP \(bu 2
+A write that was under way when the daemon died is answered with TRANSPORT DISRUPTED, which Linux
+takes for a reason to send it again. On a disk that one guest has alone the next daemon does that
+itself; here another guest may have written there since.
 .PP
 .B ram:
 and
