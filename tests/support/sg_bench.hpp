@@ -60,9 +60,11 @@ struct SgBench {
     SgBench& operator=(const SgBench&) = delete;
 
     void attach(std::shared_ptr<backend::SgDevice> device, bool read_only,
-                backend::SgPatience patience, std::chrono::seconds longest = {}) {
-        target =
-            std::make_unique<backend::SgTarget>(std::move(device), read_only, patience, longest);
+                backend::SgPatience patience, std::chrono::seconds longest = {},
+                std::shared_ptr<backend::SgLeftovers> leftovers =
+                    std::make_shared<backend::SgLeftovers>()) {
+        target = std::make_unique<backend::SgTarget>(std::move(device), read_only, patience,
+                                                     longest, std::move(leftovers));
         target->on_failure = [this](const std::string& reason) { failures.push_back(reason); };
         target->attach(context);
     }

@@ -124,6 +124,7 @@ class SgDeviceDouble final : public backend::SgDevice {
         changed_.wait(lock, [this] { return !held_; });
         return reset_error;
     }
+    bool busy() noexcept override { return commands_at_it; }
     /// What the i-th file that was opened has, and how many there were: a reset opens one.
     SgFileState& file(std::size_t i) {
         const std::lock_guard lock(mutex_);
@@ -148,6 +149,7 @@ class SgDeviceDouble final : public backend::SgDevice {
     std::atomic<int> open_error = 0;
     std::atomic<int> reset_error = 0;
     std::atomic<int> resets = 0;
+    std::atomic<bool> commands_at_it = false;
 
   private:
     std::string node_ = "/dev/sg7";

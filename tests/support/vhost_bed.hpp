@@ -22,6 +22,8 @@ inline std::function<void()> while_opening; // what happens then, once
 inline std::atomic<int> longest;            // seconds that a target was told last
 inline bool no_memory;                      // no room to remember what a target is told
 inline unsigned busy_looks;                 // that find a target busy yet
+inline backend::Leftovers leftovers_then;   // what they find after that
+inline std::atomic<unsigned> resets_of_leftovers;
 
 class OpenedTarget final : public backend::Target {
   public:
@@ -42,9 +44,9 @@ class OpenedTarget final : public backend::Target {
             throw std::system_error(ENOSPC, std::generic_category(), path);
     }
     backend::Leftovers leftovers() noexcept override {
-        return busy_looks > 0 && busy_looks-- > 0 ? backend::Leftovers::some
-                                                  : backend::Leftovers::none;
+        return busy_looks > 0 && busy_looks-- > 0 ? backend::Leftovers::some : leftovers_then;
     }
+    void end_leftovers() noexcept override { ++resets_of_leftovers; }
     std::uint8_t device_type() const noexcept override { return 0; }
 
   private:
@@ -110,6 +112,8 @@ class VhostBed {
         opened.clear();
         serials.clear();
         busy_opens = busy_looks = 0;
+        leftovers_then = backend::Leftovers::none;
+        resets_of_leftovers = 0;
         CountingStore::slowness = std::chrono::microseconds(0);
         no_memory = false;
         while_opening = CountingStore::after_list = nullptr;
@@ -127,7 +131,9 @@ class VhostBed {
                                              host.directory().string(),
                                              host.directory().string() + "/units",
                                              &settings,
-                                             kernel_devices()});
+                                             kernel_devices(),
+                                             nullptr,
+                                             backend::settled_by(host.directory().string())});
         registry =
             std::make_unique<backend::Registry>(*around, workers, [this] { store_lost = true; });
     }

@@ -194,3 +194,28 @@ TEST_CASE("attach refuses what is taken or wrong, and says so") {
     CHECK_THAT(refused("nobody", "ram:1M,0:0:0:1", ExitCode::not_found),
                Contains("there is no domain 'nobody'; there are demo"));
 }
+
+TEST_CASE("a backing that a guest has is attached to another if both entries say exclusive=no") {
+    VerbBed bed;
+    const std::string image = "file:" + bed.image("a");
+    const bool one_shares = GENERATE(false, true), other_shares = GENERATE(false, true);
+    const auto entry = [&](const char* vdev, bool shares) {
+        return image + "," + vdev + (shares ? ",exclusive=no" : "");
+    };
+    bed.context.patience = 0ms;
+    create(bed.context, bed.config("'" + entry("0:0:0:0", one_shares) + "'"));
+    create(bed.context, bed.config("'ram:1M,0:0:0:0'", "other"));
+    const auto attach_other = [&] { attach(bed.context, "other", entry("0:0:0:1", other_shares)); };
+    if (one_shares && other_shares) {
+        attach_other();
+        CHECK(bed.get("/local/domain/0/backend/vscsi/6/0/vscsi-devs/dev-1/exclusive") == "no");
+        const auto third = bed.failure(ExitCode::configuration,
+                                       [&] { attach(bed.context, "other", image + ",0:0:0:2"); });
+        CHECK_THAT(third, Contains("uses it as"));
+    } else {
+        const auto failure = bed.failure(ExitCode::configuration, attach_other);
+        CHECK_THAT(failure, Contains("domain 5 uses it as 0:0:0:0; expected another backing, 'ro' "
+                                     "on both, or 'exclusive=no' on both"));
+        CHECK_FALSE(bed.has("/local/domain/0/backend/vscsi/6/0/vscsi-devs/dev-1"));
+    }
+}

@@ -38,7 +38,8 @@ TEST_CASE("list joins both ends, the daemon's reasons and the domain's name") {
                                     {"error", ""},
                                     {"warning", ""},
                                     {"backend", ""},
-                                    {"backend_domid", 0}});
+                                    {"backend_domid", 0},
+                                    {"exclusive", true}});
     CHECK(rows[1]["state"] == "failed");
     CHECK(rows[1]["mode"] == "ro");
     CHECK(rows[1]["error"] == "in use\x1b[2J");
@@ -64,8 +65,23 @@ TEST_CASE("list --plain has a line for each LUN, whatever is in the store") {
     VerbBed bed;
     bed.demo("4", "4", "4");
     bed.set(back + "/vscsi-devs/dev-0/warning", "a\tb\nc");
-    CHECK(list(bed.context, {{}, ListForm::plain}) ==
-          "demo\t5\t0\t0:0:0:0\tram:1M\tram\tconnected\t-\trw\t-\t-\t-\ta\\x09b\\x0ac\t-\t0\n");
+    CHECK(
+        list(bed.context, {{}, ListForm::plain}) ==
+        "demo\t5\t0\t0:0:0:0\tram:1M\tram\tconnected\t-\trw\t-\t-\t-\ta\\x09b\\x0ac\t-\t0\tyes\n");
+}
+
+TEST_CASE("list says what is shared, and with what word") {
+    VerbBed bed;
+    bed.context.patience = 0ms;
+    create(bed.context, bed.config("'file:" + bed.image("a") + ",0:0:0:0,exclusive=no'"));
+    CHECK(bed.get(back + "/vscsi-devs/dev-0/exclusive") == "no");
+    const auto rows = nlohmann::json::parse(list(bed.context, {"demo", ListForm::json}));
+    CHECK(rows[0]["exclusive"] == false);
+    CHECK_THAT(list(bed.context, {}), Catch::Contains("  rw,shared  "));
+    CHECK_THAT(list(bed.context, {{}, ListForm::plain}), Catch::EndsWith("\tno\n"));
+    CHECK_THAT(show(bed.context, {"demo", ""},
+                    [](unsigned, const std::string&) { return std::vector<std::string>(); }),
+               Catch::Contains("read and write, shared with all that say exclusive=no"));
 }
 
 TEST_CASE("list shows paths that are no UTF-8, and its JSON stays UTF-8") {

@@ -71,6 +71,16 @@ TEST_CASE("an address that leads to another device lets go of the first") {
     CHECK(fs::is_empty(bed.folder.path("given")));
 }
 
+TEST_CASE("a device of two guests stays when nobody knows one of them any more") {
+    const Bed bed;
+    bed.devices().add("a", "0:0:0:0", "/dev/null");
+    bed.devices().add("b", "0:0:0:0", "/dev/null");
+    bed.devices().keep_if([](const std::string& name) { return name == "b"; });
+    CHECK(bed.is_guests("naa.6001405aa"));
+    bed.devices().keep_if([](const std::string&) { return false; });
+    CHECK_FALSE(bed.is_guests("naa.6001405aa"));
+}
+
 TEST_CASE("devices of domains that nobody knows any more are this host's again") {
     const Bed bed;
     bed.devices().add("demo", "0:0:0:0", "/dev/null");

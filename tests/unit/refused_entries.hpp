@@ -271,6 +271,8 @@ inline constexpr std::array refused_entries{
     RefusedEntry{"/dev/sg0,0:0:0:0,TIMEOUT=1", "TIMEOUT=1", "option is not known", "timeout="},
     RefusedEntry{"ram:1M,0:0:0:0,queue_depth=1", "queue_depth=1", "option is not known", "queue-depth=N"},
     RefusedEntry{"ram:1M,0:0:0:0,exclusive=maybe", "exclusive=maybe", "no value of the option", "yes or no"},
+    RefusedEntry{"ram:1M,0:0:0:0,exclusive=no", "exclusive=no", "the LUN's own", "a file or device"},
+    RefusedEntry{"null:1M,0:0:0:0,exclusive=no", "exclusive=no", "the LUN's own", "a file or device"},
     RefusedEntry{"ram:1M,0:0:0:0,exclusive=YES", "exclusive=YES", "no value of the option", "yes or no"},
     RefusedEntry{"ram:1M,0:0:0:0,exclusive=1", "exclusive=1", "no value of the option", "yes or no"},
     RefusedEntry{"ram:1M,0:0:0:0,exclusive=true", "exclusive=true", "no value of the option", "yes or no"},

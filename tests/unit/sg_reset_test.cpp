@@ -241,3 +241,68 @@ TEST_CASE("a unit may go while its reset hangs") {
     CHECK_FALSE(result->value());
     device->release_reset();
 }
+
+namespace {
+
+/// Two guests' units on one device that may have the commands of a dead daemon.
+struct SharedDevice {
+    std::shared_ptr<SgDeviceDouble> device = std::make_shared<SgDeviceDouble>();
+    std::shared_ptr<SgLeftovers> leftovers = std::make_shared<SgLeftovers>();
+    SgBench one, other;
+
+    SharedDevice() {
+        one.attach(device, false, {5s, 20ms}, {}, leftovers);
+        other.attach(device, false, {5s, 20ms}, {}, leftovers);
+    }
+    Leftovers of(SgBench& unit) const { return unit.target->leftovers(); }
+};
+
+} // namespace
+
+TEST_CASE("a device that was seen idle once has no dead daemon's commands, however busy it gets") {
+    SharedDevice shared;
+    shared.device->commands_at_it = true;
+    CHECK(shared.of(shared.one) == Leftovers::some);
+    CHECK(shared.of(shared.other) == Leftovers::some);
+    shared.device->commands_at_it = false;
+    CHECK(shared.of(shared.one) == Leftovers::none);
+    shared.device->commands_at_it = true; // those of the first guest
+    CHECK(shared.of(shared.one) == Leftovers::none);
+    CHECK(shared.of(shared.other) == Leftovers::none);
+    CHECK(shared.device->resets == 0);
+}
+
+TEST_CASE("a device that keeps a dead daemon's commands is reset once for all units on it") {
+    SharedDevice shared;
+    shared.device->commands_at_it = true;
+    REQUIRE(shared.of(shared.one) == Leftovers::some);
+    SECTION("and no unit begins before that is over") {
+        shared.device->hold_reset();
+        shared.one.target->end_leftovers();
+        shared.one.settle_until([&] { return shared.device->resets == 1; });
+        CHECK(shared.of(shared.other) == Leftovers::resetting);
+        shared.device->commands_at_it = false;
+        CHECK(shared.of(shared.other) == Leftovers::resetting);
+        shared.device->release_reset();
+        shared.one.settle_until([&] { return shared.of(shared.other) == Leftovers::disowned; });
+    }
+    SECTION("also if the unit goes meanwhile") {
+        shared.device->hold_reset();
+        shared.one.target->end_leftovers();
+        shared.one.settle_until([&] { return shared.device->resets == 1; });
+        shared.one.target->detach();
+        CHECK(shared.of(shared.other) == Leftovers::disowned);
+        shared.device->release_reset();
+    }
+    SECTION("also if it fails") {
+        shared.device->reset_error = EIO;
+        shared.one.target->end_leftovers();
+        shared.one.settle_until([&] { return shared.of(shared.other) == Leftovers::disowned; });
+    }
+    CHECK(shared.device->resets == 1);
+}
+
+TEST_CASE("all units on one node share what is known of it") {
+    CHECK(leftovers_at("/dev/sg7") == leftovers_at("/dev/sg7"));
+    CHECK(leftovers_at("/dev/sg7") != leftovers_at("/dev/sg8"));
+}

@@ -87,3 +87,18 @@ TEST_CASE("a unit's own name is the one that the kernel has read") {
     CHECK(unit_name("/dev/sg7", sysfs.folder.path("")).empty());
     CHECK(unit_name("/dev/sg8", sysfs.folder.path("")).empty());
 }
+
+TEST_CASE("the other paths to a unit have its name and its LUN") {
+    const Sysfs sysfs;
+    sysfs.add("1:0:2:0", "sg4", "naa.5000c500a1b2c3d4");
+    sysfs.add("2:0:2:0", "sg12", "naa.5000c500a1b2c3d4");
+    sysfs.add("3:0:0:0", "sg6", "naa.5000c500a1b2c3d4");
+    sysfs.add("1:0:2:1", "sg5", "naa.5000c500a1b2c3d4");
+    sysfs.add("1:0:3:0", "sg7", "");
+    sysfs.add("1:0:4:0", "sg8", "");
+    const auto others = [&](const char* node) { return other_paths(node, sysfs.folder.path("")); };
+    CHECK(others("/dev/sg4") == std::vector<std::string>{"/dev/sg12", "/dev/sg6"});
+    CHECK(others("/dev/sg5").empty());
+    CHECK(others("/dev/sg7").empty()); // nobody can tell
+    CHECK(others("/dev/sg99").empty());
+}

@@ -4,6 +4,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include <fstream>
 #include <thread>
 
 using namespace pvscsi;
@@ -58,6 +59,15 @@ TEST_CASE("a daemon that comes after another one goes on with the connection") {
         bed.start_daemon();
         bed.until([&] { return opened.size() == 2 && bed.held(1) == 1; });
         CHECK(busy_looks == 0);
+    }
+    SECTION("once another unit's reset of the device is over") {
+        leftovers_then = Leftovers::resetting;
+        bed.start_daemon();
+        bed.until([] { return opened.size() == 2; });
+        bed.settle();
+        CHECK(bed.held(1) == 0);
+        leftovers_then = Leftovers::disowned;
+        bed.until([&] { return bed.held(1) == 1; }); // what was sent since, and never begun
     }
     SECTION("with what was set while the other one's commands were at the device") {
         bed.put(bed.dev("dev-0", "timeout"), "30");
@@ -185,4 +195,66 @@ TEST_CASE("a unit that was added while no daemon was there is opened after a tak
     bed.start_daemon();
     bed.expect(bed.b + "/state", "8");
     CHECK(bed.get(bed.dev("dev-2", "state")) == "3");
+}
+
+TEST_CASE(
+    "what a dead daemon has begun is not begun again where its device was reset for another") {
+    VhostBed bed;
+    bed.serve({{"0:0:0:0", "x"}});
+    bed.hand_over();
+    const auto request = QueueBed::request(9, {0x28, 0, 0, 0, 0, 0, 0, 0, 1, 0});
+    bed.send(request);
+    { // as a daemon leaves it that was killed with the command at the device
+        auto journal = Journal::reopen(bed.journal());
+        REQUIRE(journal);
+        (*journal)->blank(0) = request;
+        (*journal)->record(0, 0);
+    }
+    SECTION("but where it has none of them") {
+        bed.start_daemon();
+        bed.until([&] { return opened.size() == 2 && bed.held(1) == 1; });
+    }
+    SECTION("also if the device keeps them for long: it is reset then") {
+        leftovers_then = Leftovers::some;
+        bed.start_daemon();
+        bed.until([&] { return bed.front->available().value_or(0) == 1; });
+        CHECK(bed.held(1) == 0);
+        CHECK(resets_of_leftovers == 1);
+    }
+    SECTION("nor is there a second reset") {
+        leftovers_then = Leftovers::disowned;
+        bed.start_daemon();
+        bed.until([&] { return bed.front->available().value_or(0) == 1; });
+        CHECK(bed.held(1) == 0);
+        CHECK(resets_of_leftovers == 0);
+    }
+}
+
+TEST_CASE("a guest that is new waits for a dead daemon's commands as well") {
+    VhostBed bed;
+    SECTION("where one has died") {
+        std::ofstream(bed.host.directory() / "99-0.ring") << "left";
+        busy_looks = 1000;
+    }
+    SECTION("for as long as another unit resets the device") {
+        leftovers_then = Leftovers::resetting;
+    }
+    bed.create({{"0:0:0:0", "x"}});
+    bed.start_daemon();
+    bed.settle();
+    CHECK(bed.get(bed.dev("dev-0", "state")) == "1");
+    leftovers_then = Leftovers::none;
+    busy_looks = 0;
+    bed.connect();
+    CHECK(bed.get(bed.dev("dev-0", "state")) == "3");
+}
+
+TEST_CASE("nobody waits for commands where no daemon has died: they are this host's") {
+    VhostBed bed;
+    busy_looks = 1000;
+    bed.create({{"0:0:0:0", "x"}});
+    bed.start_daemon();
+    bed.connect();
+    CHECK(busy_looks > 900);
+    CHECK(bed.get(bed.dev("dev-0", "state")) == "3");
 }

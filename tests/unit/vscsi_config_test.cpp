@@ -150,7 +150,8 @@ TEST_CASE("what this version does not serve is said, and nothing else") {
     };
     const auto row = GENERATE(
         Row{"/dev/sg0,0:0:0:0,ro,name=a,queue-depth=8,timeout=30,exclusive=yes", ""},
-        Row{"1:0:2:0,0:0:0:0,Domain-0", ""}, Row{"naa.5000c500a1b2c3d4:0,0:0:0:0,0", ""},
+        Row{"/dev/sg0,0:0:0:0,exclusive=no", ""}, Row{"1:0:2:0,0:0:0:0,Domain-0", ""},
+        Row{"naa.5000c500a1b2c3d4:0,0:0:0:0,0", ""},
         Row{"iscsi://h/iqn.x/0,0:0:0:0",
             "'iscsi://h/iqn.x/0': an iSCSI unit is not served by this version; expected one of "
             "/dev/NODE, h:c:t:l, naa.<16hex>:<lun>, file:PATH, iso:PATH, ram:SIZE, null:SIZE"},
@@ -159,9 +160,6 @@ TEST_CASE("what this version does not serve is said, and nothing else") {
         Row{"/dev/sg0,0:0:0:0,feature-host", "'feature-host': giving a whole host adapter is not"},
         Row{"/dev/sg0,0:0:0:0,policy=safe", "'policy': a policy of commands is not served"},
         Row{"/dev/sg0,0:0:0:0,vport=auto", "'vport': a virtual Fibre Channel port is not served"},
-        Row{"/dev/sg0,0:0:0:0,exclusive=no",
-            "'exclusive': sharing a backing that is written to (exclusive=no) is not served by "
-            "this version; expected an entry without this option"},
         Row{"ram:1M,0:0:0:0,storage", ""});
     CAPTURE(row.entry);
     const auto list = parse_vscsi({row.entry});
@@ -207,8 +205,8 @@ TEST_CASE("what is used twice is refused") {
                    "entry 2: 'name=a': entry 1 has this name; expected a name of its own, or "
                    "none"}));
     const std::vector<std::string> same_backing{
-        "entry 3: 'file:/a': entry 1 uses the same backing; expected another backing, or 'ro' on "
-        "both"};
+        "entry 3: 'file:/a': entry 1 uses the same backing; expected another backing, 'ro' on "
+        "both, or 'exclusive=no' on both if the guests keep each other from harm"};
     CHECK_THAT(messages({"file:/a,0:0:0:0", "ram:1M,0:0:0:1", "file:/a,0:0:0:2"}),
                Catch::Equals(same_backing));
     CHECK_THAT(messages({"file:/a,0:0:0:0,ro", "ram:1M,0:0:0:1", "file:/a,0:0:0:2"}),
@@ -224,6 +222,34 @@ TEST_CASE("what is used twice is refused") {
     CHECK(messages({"ram:1M,0:0:0:0", "ram:1M,1:0:0:0"}).empty());
     CHECK(messages({"iso:/a,0:0:0:0", "iso:/a,0:0:1:0"}).empty());
     CHECK(messages({"file:/a,0:0:0:0,ro", "file:/a,0:0:1:0,ro"}).empty());
+}
+
+TEST_CASE("a backing is shared by entries that all say so, or all only read") {
+    struct Row {
+        const char* first;
+        const char* second;
+        bool allowed;
+    };
+    const auto row =
+        GENERATE(Row{"", ",exclusive=no", false}, Row{",exclusive=yes", "", false},
+                 Row{",exclusive=yes", ",exclusive=no", false},
+                 Row{",exclusive=no", ",exclusive=no", true}, Row{",ro", ",exclusive=no", false},
+                 Row{",ro", ",ro", true}, Row{",ro,exclusive=no", ",exclusive=no", true},
+                 Row{",ro,exclusive=no", ",ro", true}, Row{",ro,exclusive=no", "", false});
+    CAPTURE(row.first, row.second);
+    const std::string backing = GENERATE("file:/a", "/dev/sg1", "1:0:2:0");
+    for (const bool turned : {false, true}) {
+        const std::string one = turned ? row.second : row.first;
+        const std::string other = turned ? row.first : row.second;
+        CHECK(messages({backing + ",0:0:0:0" + one, backing + ",0:0:0:1" + other}).empty() ==
+              row.allowed);
+    }
+}
+
+TEST_CASE("an entry that is written again says who may share") {
+    const auto again = [](const char* entry) { return to_entry(parse_vscsi({entry}).luns.at(0)); };
+    CHECK(again("file:/a,0:0:0:0,exclusive=no,ro") == "file:/a,0:0:0:0,ro,exclusive=no");
+    CHECK(again("file:/a,0:0:0:0,exclusive=yes") == "file:/a,0:0:0:0");
 }
 
 TEST_CASE("what Linux' frontend does not announce is worth a warning, no more") {

@@ -10,6 +10,7 @@
 using namespace pvscsi;
 using namespace pvscsi::toolstack;
 using test::Folder;
+namespace fs = std::filesystem;
 
 namespace {
 
@@ -182,6 +183,67 @@ TEST_CASE("one backing under two names is found") {
     CHECK_THAT(lines[0], Catch::Contains("entry 1 uses the same backing by another path"));
     CHECK(check({"file:" + image + ",0:0:0:0,ro", "file:" + folder.path(second) + ",0:0:0:1,ro"})
               .empty());
+}
+
+namespace {
+
+/// Nodes that every machine has play SCSI disks: their numbers lead to sg nodes in this sysfs.
+struct Units {
+    Folder folder;
+    void add(const std::string& number, const std::string& sg, const std::string& address,
+             const std::string& wwid) const {
+        const fs::path device = folder.path("bus/" + address);
+        fs::create_directories(device / "scsi_generic" / sg);
+        std::ofstream(device / "wwid") << wwid << "\n";
+        fs::create_directories(folder.path("dev/char/" + number));
+        fs::create_directory_symlink(device, folder.path("dev/char/" + number + "/device"));
+        fs::create_directories(folder.path("class/scsi_generic/" + sg));
+        fs::create_directory_symlink(device, folder.path("class/scsi_generic/" + sg + "/device"));
+    }
+    [[nodiscard]] std::vector<std::string> check(const std::string& options) const {
+        const devices::Roots roots{folder.path(""), folder.path("proc"), folder.path("run")};
+        const auto list =
+            parse_vscsi({"/dev/null,0:0:0:0" + options, "/dev/zero,0:0:0:1" + options});
+        REQUIRE(list.mistakes.empty());
+        std::vector<std::string> lines;
+        for (const Remark& mistake : check_backings(list.luns, roots))
+            lines.push_back(to_string(mistake));
+        return lines;
+    }
+};
+
+} // namespace
+
+TEST_CASE("one unit by two of its paths is one backing") {
+    const Units units;
+    units.add("1:3", "sg7", "1:0:0:0", "naa.6001405aa");
+    SECTION("another path") {
+        units.add("1:5", "sg8", "2:0:0:0", "naa.6001405aa");
+        const auto lines = units.check("");
+        REQUIRE(lines.size() == 1);
+        CHECK_THAT(lines[0], Catch::StartsWith("entry 2: '/dev/zero': entry 1 uses the same") &&
+                                 Catch::Contains("'exclusive=no' on both"));
+        CHECK(units.check(",exclusive=no").empty());
+        CHECK(units.check(",ro").empty());
+    }
+    SECTION("another node of the same path, of a device without a name") {
+        const Units nameless;
+        nameless.add("1:3", "sg7", "1:0:0:0", "");
+        fs::create_directories(nameless.folder.path("dev/char/1:5"));
+        fs::create_directory_symlink(nameless.folder.path("bus/1:0:0:0"),
+                                     nameless.folder.path("dev/char/1:5/device"));
+        CHECK(nameless.check("").size() == 1);
+    }
+    SECTION("another unit of the same array") {
+        units.add("1:5", "sg8", "1:0:0:1", "naa.6001405aa");
+        CHECK(units.check("").empty());
+    }
+    SECTION("units without a name") {
+        const Units nameless;
+        nameless.add("1:3", "sg7", "1:0:0:0", "");
+        nameless.add("1:5", "sg8", "2:0:0:0", "");
+        CHECK(nameless.check("").empty());
+    }
 }
 
 TEST_CASE("what serves a PDEV has a name") {
