@@ -12,7 +12,7 @@ vm_top=$(cd "$vm_dir/../.." && pwd)
 
 vm_modules="virtio_pci 9p 9pnet_virtio sd_mod sg sr_mod st ch scsi_debug crc32c_generic crct10dif_generic
     configfs target_core_mod target_core_file tcm_loop virtio_scsi sym53c8xx loop"
-vm_programs="bash tail sed grep diff xenstore-ls lsscsi fio sha256sum cmp timeout strace-if-there
+vm_programs="bash tail sed grep diff xenstore-ls xenstore-read xenstore-write lsscsi fio sha256sum cmp timeout strace-if-there
     sg_inq sg_vpd sg_readcap sg_luns sg_turs sg_requests sg_modes sg_logs sg_unmap sg_write_same
     sg_dd sgp_dd sg_raw sg_reset sg_opcodes sg_start sg_sync sg_verify sg_persist sg_get_lba_status
     sg_format sg_senddiag udevadm /usr/lib/udev/scsi_id sg_compare_and_write sg_read sg_test_rwbuf sg_map"
