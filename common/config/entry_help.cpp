@@ -141,8 +141,8 @@ It is safe for guests that agree among themselves who writes what when, over the
 they write on the disk itself: cluster file systems (GFS2, OCFS2), databases made for shared
 disks. It is not safe for ext4, XFS, NTFS, LVM and the like, however seldom they write.
 .PP
-What this host uses itself, mounted, as swap, as part of a volume group or RAID, under multipath, by
-another path of the same unit, is refused with any option.
+What this host uses itself, mounted, as swap, as part of a volume group or RAID, under multipath, or
+any of that by another path of the same unit, is refused with any option.
 .PP
 What the guests of one host have to know of a unit that they share:
 .IP \(bu 2
@@ -152,7 +152,7 @@ to, and any of them can release. A unit attention is told to the guest whose com
 A LUN RESET by one ends the commands of all. Mode pages, tape positions and trays are the device's
 and so everybody's. To give a guest an initiator port of its own is what
 .B vport=
-is for.
+is for, which this version does not serve.
 .IP \(bu 2
 An emulated disk has no reservations: RESERVE, RELEASE, COMPARE AND WRITE and ORWRITE, which promise
 what could not be kept, are not supported where it is shared. Mode pages and unit attentions are

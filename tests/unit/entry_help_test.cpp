@@ -65,7 +65,8 @@ TEST_CASE("the manual page has every form and option") {
         CHECK_THAT(page, Contains(".B " + escaped(form.name)));
     // No line begins with what is not one of the macros that are used.
     const auto is_macro = [](const std::string& line) {
-        const std::array<std::string, 7> macros{".TH ", ".SH ", ".TP", ".B ", ".I ", ".PP", ".BR "};
+        const std::array<std::string, 8> macros{".TH ", ".SH ", ".IP ", ".TP",
+                                                ".B ",  ".I ",  ".PP",  ".BR "};
         return std::any_of(macros.begin(), macros.end(),
                            [&](const std::string& macro) { return line.starts_with(macro); });
     };
