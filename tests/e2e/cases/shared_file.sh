@@ -69,6 +69,7 @@ kill_it() {
 taken_over() { [ "$(grep -c 'taken over luns=1' "$BED_DIR/pvscsid.log")" -ge "$1" ]; }
 both 3 true
 both 8 kill_it
+grep -q 'not_repeated=[1-9]' "$BED_DIR/pvscsid.log" || fail "writes were begun again"
 says '[1-9][0-9]* blocks checked' cat alpha.out
 says '[1-9][0-9]* blocks checked' cat beta.out
 
