@@ -81,7 +81,7 @@ first_boot() {
     must xl create /etc/xen/web.cfg
     guest_wait_ready web 4
     expect_lun web $vdev connected
-    at_dom0 'ln -s /etc/xen/web.cfg /etc/xen/auto/'
+    at_dom0 'mkdir -p /etc/xen/auto; ln -s /etc/xen/web.cfg /etc/xen/auto/'
     echo 'dom0# reboot' >>/job/transcript
     sync
     touch /job/again
