@@ -6,14 +6,14 @@ scsi_debug dev_size_mb=16
 node=${debug_nodes[0]}
 block=/dev/$(ls "/sys/class/scsi_generic/${node##*/}/device/block")
 guest_up "$node"
-# The answer comes from the daemon, so the vhost must be connected.
+# Connected, so that the first could be harmed.
 mkfifo /tmp/stay
 as_guest bash -c 'echo here >/tmp/up; read -r _ </tmp/stay' &
 guest=$!
 wait_until 30 test -s /tmp/up || fail "the guest did not come up"
 pvscsictl attach g "$block,0:0:0:1" >/tmp/attach 2>&1 && fail "one device was attached twice"
 cat /tmp/attach
-grep -q "already in use" /tmp/attach || fail "the reason is not said"
+grep -q "uses it as 0:0:0:0" /tmp/attach || fail "the reason is not said"
 must as_guest sg_dd if="$(disk 0)" of=/dev/null bs=512 count=64
 echo >/tmp/stay
 wait $guest

@@ -40,7 +40,7 @@ y_id=$(pvscsictl list --plain y | cut -f2)
 b=/local/domain/0/backend/vscsi/$y_id/0
 xenstore-write "$b/vscsi-devs/dev-1/p-dev" "$other" "$b/vscsi-devs/dev-1/v-dev" 0:0:0:1 \
     "$b/vscsi-devs/dev-1/state" 1 "$b/state" 7
-refused() { xenstore-read "$b/vscsi-devs/dev-1/error" 2>/dev/null | grep -q 'another path of the unit'; }
+refused() { xenstore-read "$b/vscsi-devs/dev-1/error" 2>/dev/null | grep -q 'already in use'; }
 wait_until 20 refused || fail "the other path was opened: $(xenstore-ls "$b")"
 echo >/tmp/stay
 wait $y
@@ -85,4 +85,6 @@ must as_guest sg_dd if="$(disk 0)" of=/dev/null bs=512 bpt=128 count=1024
 must as_h sg_dd if="$(disk 0)" of=/dev/null bs=512 bpt=128 count=1024
 must pvscsictl destroy h
 guest_down
+# The dead daemon's, which this simulated disk lost for good: the kernel has them until their time is over.
+wait_until 120 busy_is "$node" 0 || fail "$(busy "$node") commands are still there"
 scsi_debug_unload
