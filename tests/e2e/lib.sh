@@ -125,6 +125,28 @@ as() {
     pvscsi-run "$guest" -- "$@"
 }
 
+# A program that writes to LUN 0 of guest demo (16 MiB) until it is stopped, and notes what was
+# acknowledged. A command that fails, or data that are not what was written, fails the case.
+writer_start() { # [pvscsi-run option...]
+    E2E_STRICT=1 E2E_STOP=$E2E_DIR/stop background pvscsi-run "$@" demo -- \
+        python3 "$E2E_PROJECT/tests/e2e/writer.py" "$(node 0)" 16777216 "$E2E_DIR/acknowledged"
+    WRITER=$PID
+    until_true 30 test -s "$E2E_DIR/acknowledged" || fail "nothing is acknowledged"
+}
+writer_position() { stat -c %s "$E2E_DIR/acknowledged"; }
+writer_is_beyond() { [ "$(writer_position)" -gt "$1" ]; }
+# writer_must_pass POSITION WHEN: some 50 commands more than there
+writer_must_pass() { until_true 30 writer_is_beyond $(($1 + 400)) || fail "$2: the guest does not go on"; }
+writer_check() { # WHEN
+    as demo python3 "$E2E_PROJECT/tests/e2e/writer.py" --check "$(node 0)" "$E2E_DIR/acknowledged" ||
+        fail "$1: data are wrong"
+}
+writer_stop() {
+    touch "$E2E_DIR/stop"
+    wait "$WRITER" || fail "the writer found something wrong"
+    writer_check "at the end"
+}
+
 disk() {
     truncate -s "$2" "$1"
     DISK=$(realpath "$1")

@@ -77,21 +77,14 @@ echo >go
 # Restarted and killed below a guest that writes: it sees a pause.
 bed_ctl detach demo 0:0:0:1 # memory ends with the daemon that held it
 bed_ctl set demo data queue-depth=
-export E2E_STOP=$E2E_DIR/stop E2E_STRICT=1
-background pvscsi-run --patience 60 demo -- \
-    python3 "$E2E_PROJECT/tests/e2e/writer.py" "$(node 0)" 16777216 "$E2E_DIR/acknowledged"
-writer=$PID
-until_true 30 test -s "$E2E_DIR/acknowledged" || fail "nothing is acknowledged"
+writer_start --patience 60
 for signal in KILL TERM KILL TERM; do
     driver_stop "$signal"
-    before=$(stat -c %s "$E2E_DIR/acknowledged")
+    before=$(writer_position)
     driver_start
-    moved() { [ "$(stat -c %s "$E2E_DIR/acknowledged")" -gt $((before + 400)) ]; }
-    until_true 30 moved || fail "the guest does not go on after $signal"
+    writer_must_pass "$before" "after $signal"
 done
-touch "$E2E_STOP"
-wait "$writer" || fail "the writer found something wrong"
-as demo python3 "$E2E_PROJECT/tests/e2e/writer.py" --check "$(node 0)" "$E2E_DIR/acknowledged"
+writer_stop
 
 # The guest ends: nothing of it is left, with anybody.
 fds=$(descriptors "$DRIVER_DAEMON")

@@ -15,8 +15,7 @@ for round in $(seq "$rounds"); do
     sleep 0.0$((RANDOM % 10))$((RANDOM % 10))
     kill -KILL "$runner"
     wait "$runner" 2>/dev/null || true
-    as demo python3 "$E2E_PROJECT/tests/e2e/writer.py" --check "$(node 0)" \
-        "$E2E_DIR/acknowledged" || fail "round $round: data are wrong"
+    writer_check "round $round"
     kill -0 "$BED_DAEMON" || fail "round $round: the daemon has died"
     [ $((round % 5)) -ne 1 ] || open=$(descriptors "$BED_DAEMON")
     [ "$round" -ne 1 ] || first=$open
