@@ -3,6 +3,7 @@
 #include "tests/support/manual_worker.hpp"
 
 #include <algorithm>
+#include <catch2/catch.hpp>
 #include <cstdlib>
 #include <cstring>
 #include <stdexcept>
@@ -30,6 +31,17 @@ ring::Command command_of(const Bytes& cdb, bool out, std::uint32_t length) {
 }
 
 } // namespace
+
+bool Answer::is(scsi::SenseKey key, unsigned asc, unsigned ascq) const {
+    const bool same = host == scsi::HostCode::ok && status == scsi::Status::check_condition &&
+                      sense.key() == key && sense.asc() == asc && sense.ascq() == ascq;
+    if (!same)
+        UNSCOPED_INFO("host code " << static_cast<int>(host) << ", status "
+                                   << static_cast<int>(status) << ", sense "
+                                   << static_cast<int>(sense.key()) << "/" << int{sense.asc()}
+                                   << "/" << int{sense.ascq()});
+    return same;
+}
 
 TargetHost::Flight::Flight(backend::RequestOwner& owner, std::size_t memory)
     : request_(owner), memory_(static_cast<std::byte*>(std::aligned_alloc(4096, memory))) {

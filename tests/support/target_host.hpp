@@ -29,11 +29,8 @@ struct Answer {
     [[nodiscard]] bool good() const {
         return host == scsi::HostCode::ok && status == scsi::Status::good;
     }
-    /// CHECK CONDITION with this sense.
-    [[nodiscard]] bool is(scsi::SenseKey key, unsigned asc, unsigned ascq) const {
-        return host == scsi::HostCode::ok && status == scsi::Status::check_condition &&
-               sense.key() == key && sense.asc() == asc && sense.ascq() == ascq;
-    }
+    /// CHECK CONDITION with this sense; else the assertion that fails then says what it was.
+    [[nodiscard]] bool is(scsi::SenseKey key, unsigned asc, unsigned ascq) const;
 };
 
 class TargetHost final : private backend::RequestOwner {
