@@ -1,229 +1,142 @@
-#include "backend/ctl/hotplug.hpp"
 #include "backend/ctl/persist.hpp"
-#include "backend/toolstack/backend_domains.hpp"
+#include "backend/ctl/vhost_attach.hpp"
+#include "backend/toolstack/definitions.hpp"
 #include "backend/toolstack/text.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
 
 namespace pvscsi::ctl {
 
 namespace {
 
-using xenbus::State;
+using Entries = std::vector<std::string>;
 
-Lun checked_entry(Context& context, const std::string& text) {
-    auto list = parse_vscsi({text});
+std::vector<Lun> checked(Context& context, const Entries& entries) {
+    auto list = parse_vscsi(entries);
     std::vector<Remark> mistakes = std::move(list.mistakes);
     for (auto&& more :
          {look_at(context, list.luns).mistakes, find_users(context, list.luns).mistakes})
         mistakes.insert(mistakes.end(), more.begin(), more.end());
+    std::stable_sort(mistakes.begin(), mistakes.end(),
+                     [](const Remark& a, const Remark& b) { return a.entry < b.entry; });
+    const auto text = [&](Remark remark) {
+        if (entries.size() == 1)
+            remark.entry = 0; // there is only one
+        return to_string(remark);
+    };
     std::string lines;
-    for (Remark& mistake : mistakes) {
-        mistake.entry = 0; // there is only one
-        lines += to_string(mistake) + "\n";
-    }
+    for (const Remark& mistake : mistakes)
+        lines += text(mistake) + "\n";
     if (!lines.empty())
         throw Failure(ExitCode::configuration, lines + "nothing was changed");
-    for (Remark& warning : list.warnings) {
-        warning.entry = 0;
-        context.warn(to_string(warning));
+    for (const Remark& warning : list.warnings)
+        context.warn(text(warning));
+    return std::move(list.luns);
+}
+
+/// Before anything is changed; each vhost looks once more when it is.
+void require_room(Context& context, DomId guest, const std::vector<Lun>& luns) {
+    for (const Lun& lun : luns) {
+        require_free_name(context, guest, lun.name, to_string(lun.vdev));
+        const Vhost vhost = served_by(context, guest, DevId{lun.vdev.host});
+        if (const auto now = vhost_now(context, vhost))
+            require_free(*now, {lun});
     }
-    return std::move(list.luns.front());
 }
 
-void require_free(const VhostEntry& vhost, const Lun& lun) {
-    if (const LunEntry* taken = vhost.find(to_string(lun.vdev)))
-        throw Failure(ExitCode::failed,
-                      fmt::format("{} is taken by {} ({}); detach it first, or choose another VDEV",
-                                  taken->vdev, printable(taken->pdev), lun_state(vhost, *taken)));
-}
-
-DomId backend_of(Context& context, const Lun& lun) {
-    if (const auto domain = BackendDomains(context.store, context.backend).find(lun.backend))
-        return *domain;
-    throw Failure(ExitCode::failed,
-                  fmt::format("domain '{}' has ended meanwhile; nothing was changed", lun.backend));
-}
-
-/// A vhost is served by one domain.
-Result<void> require_same_backend(Context& context, hv::StoreTxn txn, const Vhost& vhost) {
-    const auto own = read_vhost(context.store, txn, {context.backend, vhost.guest, vhost.device});
-    if (!own)
-        return unexpected(own.error());
-    const auto now = find_vhost(context.store, txn, context.backend, vhost.guest, vhost.device);
-    if (!now)
-        return unexpected(now.error());
-    const bool there = *own || now->backend != context.backend;
-    if (!there || now->backend == vhost.backend)
-        return {};
-    const bool ended = !context.store.domain_exists(now->backend);
-    throw Failure(ExitCode::failed,
-                  fmt::format("vhost {} is served by {}{}", vhost.device.value(),
-                              domain_text(context.store, now->backend),
-                              ended ? ", which has ended; detach what the guest had of it first"
-                                    : "; an entry of another domain needs a vhost of its own"));
-}
-
-class Attach {
-  public:
-    Attach(Context& context, const hv::DomainInfo& domain, Lun lun)
-        : context_(context),
-          lun_(std::move(lun)), vhost_{backend_of(context, lun_), domain.id, DevId{lun_.vdev.host}},
-          deadline_(deadline_of(context)) {}
-
-    void run() {
-        Way way = change_vhost(context_, vhost_, deadline_,
-                               [this](hv::StoreTxn txn, const std::optional<VhostEntry>& entry) {
-                                   return add(txn, entry);
-                               });
-        if (way == Way::nodes && connected_without_it())
-            way = announce();
-        if (context_.patience.count() == 0)
-            return;
-        if (way == Way::live)
-            wait_for_guest();
-        else
-            wait_for_daemon(context_, {vhost_}, Warn::no_answer);
-        check_opened();
-    }
-
-    /// It failed, but may happen yet.
-    [[nodiscard]] bool may_come() const { return may_come_; }
-
-  private:
-    Result<Way> add(hv::StoreTxn txn, const std::optional<VhostEntry>& entry) {
-        if (!entry) {
-            if (auto free = require_same_backend(context_, txn, vhost_); !free)
-                return unexpected(free.error());
-            const auto done = write_vhost(context_.store, txn, vhost_, {&lun_, 1});
-            if (!done)
-                return unexpected(done.error());
-            number_ = 0;
-            vhost_is_new_ = true;
-            return Way::nodes;
+/// A vhost whose change was refused as a whole is no reason to forget those before it.
+std::vector<NotAttached> attach_all(Context& context, DomId guest, const std::vector<Lun>& luns) {
+    std::vector<NotAttached> refused;
+    std::size_t tried = 0;
+    for (const auto& [number, of_vhost] : by_vhost(luns)) {
+        try {
+            for (NotAttached& lun : attach_to_vhost(context, guest, of_vhost))
+                refused.push_back(std::move(lun));
+        } catch (const Failure& failure) {
+            if (tried == 0 && of_vhost.size() == luns.size())
+                throw;
+            for (const Lun& lun : of_vhost)
+                refused.push_back({to_string(lun.vdev), failure.code(),
+                                   to_string(lun.vdev) + ": " + failure.what()});
         }
-        vhost_is_new_ = false;
-        require_free(*entry, lun_);
-        const Way way = way_of(entry->back);
-        if (way == Way::busy)
-            return way;
-        const auto number = write_lun(context_.store, txn, vhost_, lun_);
-        if (!number)
-            return unexpected(number.error());
-        number_ = *number;
-        if (way == Way::live)
-            if (auto done = write_state(context_.store, txn, vhost_.back(), State::reconfiguring);
-                !done)
-                return unexpected(done.error());
-        return way;
+        tried += of_vhost.size();
     }
+    return refused;
+}
 
-    /// A guest that connected just before our transaction may have been served without the new
-    /// LUN: its daemon looked before we wrote, and wrote after us.
-    bool connected_without_it() {
-        std::optional<VhostEntry> now;
-        const auto still_connecting = [&] {
-            return now && (now->front == State::initialised || now->front == State::connected) &&
-                   (now->back == State::initialising || now->back == State::init_wait ||
-                    now->back == State::initialised);
-        };
-        static_cast<void>(wait_for(context_, vhost_.back(), deadline_, [&] {
-            now = vhost_now(context_, vhost_);
-            return !still_connecting() || state_of(*now) != State::initialising;
-        }));
-        return now && now->back == State::connected && state_of(*now) == State::initialising;
+/// Keeps the change for the domain's next start, of what it has or may have yet.
+class Kept {
+  public:
+    Kept(Context& context, const hv::DomainInfo& domain, const Entries& entries, Keep keep)
+        : entries_(entries) {
+        if (keep == Keep::always)
+            change_.emplace(context, domain);
     }
-
-    /// Of our LUN; unknown if it is gone.
-    [[nodiscard]] State state_of(const VhostEntry& vhost) const {
-        const LunEntry* lun = vhost.find(to_string(lun_.vdev));
-        return lun == nullptr ? State::unknown : lun->state;
-    }
-
-    /// Tells the guest that there is something new.
-    Way announce() {
-        return change_vhost(
-            context_, vhost_, deadline_,
-            [this](hv::StoreTxn txn, const std::optional<VhostEntry>& entry) -> Result<Way> {
-                const Way way = entry ? way_of(entry->back) : Way::nodes;
-                if (way != Way::live)
-                    return way;
-                if (auto done =
-                        write_state(context_.store, txn, vhost_.back(), State::reconfiguring);
-                    !done)
-                    return unexpected(done.error());
-                return way;
+    void keep(const std::vector<Lun>& luns) {
+        if (change_)
+            change_->make([&](Changes& changes, const XlFile& file) {
+                for (const Lun& lun : luns)
+                    keep_attached(changes, file, entries_.at(lun.entry - 1), lun.vdev);
             });
     }
+    /// What to say of it.
+    std::string done() { return change_ ? change_->keep() : ""; }
 
-    void wait_for_guest() {
-        if (wait_settled(context_, vhost_, number_, deadline_, {State::connected, State::closed}))
-            return;
-        if (withdraw(context_, vhost_, number_, {}))
-            throw Failure(ExitCode::timed_out,
-                          fmt::format("the guest has not answered within {}; {} was not attached",
-                                      patience_text(context_), to_string(lun_.vdev)));
-        may_come_ = true;
-        throw Failure(ExitCode::timed_out,
-                      fmt::format("{} was not taken up within {}: {}; it may still come, see "
-                                  "'pvscsictl list', or 'pvscsictl detach' gives up",
-                                  to_string(lun_.vdev), patience_text(context_),
-                                  late_party(context_, vhost_)));
-    }
-
-    void check_opened() {
-        const auto vhost = vhost_now(context_, vhost_);
-        const LunEntry* lun = vhost ? vhost->find(to_string(lun_.vdev)) : nullptr;
-        if (lun == nullptr || (lun->state != State::closed && lun->error.empty()))
-            return;
-        const std::string reason =
-            lun->error.empty() ? "the backend refused it without a reason" : lun->error;
-        take_away();
-        throw Failure(ExitCode::failed,
-                      fmt::format("{} ({}): {}; it was not attached", printable(lun_.pdev_text),
-                                  to_string(lun_.vdev), printable(reason)));
-    }
-
-    /// With its vhost, if that is ours and nobody has put another LUN there.
-    Result<void> take_away(hv::StoreTxn txn) {
-        const auto entry = read_vhost(context_.store, txn, vhost_);
-        if (!entry)
-            return unexpected(entry.error());
-        const bool alone = *entry && (*entry)->luns.size() <= 1;
-        return vhost_is_new_ && alone ? remove_vhost(context_.store, txn, vhost_)
-                                      : remove_lun(context_.store, txn, vhost_, number_);
-    }
-
-    void take_away() {
-        require(hv::transact(context_.store, [this](hv::StoreTxn txn) { return take_away(txn); }),
-                "cannot remove " + vhost_.back_lun(number_));
-    }
-
-    Context& context_;
-    const Lun lun_;
-    const Vhost vhost_;
-    const Deadline deadline_;
-    unsigned number_ = 0;
-    bool vhost_is_new_ = false;
-    bool may_come_ = false;
+  private:
+    const Entries& entries_;
+    std::optional<PersistentChange> change_;
 };
+
+std::string attached_text(const std::vector<Lun>& luns, const hv::DomainInfo& domain) {
+    std::string text;
+    for (const Lun& lun : luns)
+        text += fmt::format("{}{} as {} attached to domain {} '{}'", text.empty() ? "" : "\n",
+                            printable(lun.pdev_text), to_string(lun.vdev), domain.id.value(),
+                            printable(domain.name));
+    return text;
+}
+
+/// Throws for those that were not attached, and says which were.
+[[noreturn]] void complain_of(const std::vector<NotAttached>& refused, std::vector<Lun> luns,
+                              const hv::DomainInfo& domain, Kept& kept) {
+    std::set<std::string> lost, gone;
+    std::vector<std::string> lines;
+    for (const NotAttached& lun : refused) {
+        lines.push_back(lun.why);
+        gone.insert(lun.vdev);
+        if (!lun.may_come)
+            lost.insert(lun.vdev);
+    }
+    const auto in = [](const std::set<std::string>& set) {
+        return [&set](const Lun& lun) { return set.contains(to_string(lun.vdev)); };
+    };
+    std::erase_if(luns, in(lost));
+    kept.keep(luns);
+    const std::string of_next_start = luns.empty() ? "" : kept.done();
+    std::erase_if(luns, in(gone));
+    if (!luns.empty())
+        lines.push_back(attached_text(luns, domain));
+    throw Failure(refused.front().code, fmt::format("{}{}", fmt::join(lines, "\n"), of_next_start));
+}
 
 } // namespace
 
-std::string attach(Context& context, const std::string& name, const std::string& entry, Keep keep) {
-    Lun lun = checked_entry(context, entry);
+std::string attach(Context& context, const std::string& name,
+                   const std::vector<std::string>& entries, Keep keep) {
+    const auto luns = checked(context, entries);
     const auto domain = find_domain(context, name);
-    require_free_name(context, domain.id, lun.name, to_string(lun.vdev));
-    std::string said = fmt::format("{} as {} attached to domain {} '{}'", printable(lun.pdev_text),
-                                   to_string(lun.vdev), domain.id.value(), printable(domain.name));
-    std::optional<PersistentChange> kept;
-    if (keep == Keep::always)
-        kept.emplace(context, domain, [&](Changes& changes, const XlFile& file) {
-            keep_attached(changes, file, entry, lun.vdev);
-        });
-    Attach attach(context, domain, std::move(lun));
-    run_kept(kept, attach);
-    return kept ? said + kept->keep() : said;
+    require_room(context, domain.id, luns);
+    Kept kept(context, domain, entries, keep);
+    kept.keep(luns);
+    const auto refused = attach_all(context, domain.id, luns);
+    if (!refused.empty())
+        complain_of(refused, luns, domain, kept);
+    return attached_text(luns, domain) + kept.done();
 }
 
 } // namespace pvscsi::ctl

@@ -44,7 +44,7 @@ class Detach {
                          });
         if (way == Way::nodes)
             return;
-        if (wait_settled(context_, vhost_, number_, deadline_, {State::closed}))
+        if (wait_settled(context_, vhost_, {number_}, {State::closed}))
             return remove();
         if (force_) {
             context_.warn(fmt::format("{} was not let go of within {}: {}; taken away", vdev_,
@@ -132,7 +132,7 @@ class Detach {
     }
 
     [[noreturn]] void give_up() {
-        if (withdraw(context_, vhost_, number_, State::connected))
+        if (withdraw(context_, vhost_, {number_}, State::connected))
             throw Failure(ExitCode::timed_out,
                           fmt::format("the guest has not let go of {} within {}; it is still "
                                       "attached; --force takes it away all the same",
@@ -163,11 +163,17 @@ std::string detach(Context& context, const std::string& name, const std::string&
                                    domain.id.value(), printable(domain.name));
     std::optional<PersistentChange> kept;
     if (keep == Keep::always)
-        kept.emplace(context, domain, [&](Changes& changes, const XlFile& file) {
+        kept.emplace(context, domain).make([&](Changes& changes, const XlFile& file) {
             keep_detached(changes, file, vdev);
         });
     Detach detach(context, domain, vdev, force);
-    run_kept(kept, detach);
+    try {
+        detach.run();
+    } catch (const Failure& failure) {
+        if (!kept || !detach.may_come())
+            throw;
+        throw Failure(failure.code(), failure.what() + kept->keep());
+    }
     return kept ? said + kept->keep() : said;
 }
 

@@ -66,17 +66,28 @@ Way change_vhost(
     }
 }
 
-bool wait_settled(Context& context, const Vhost& vhost, unsigned number, Deadline deadline,
+bool wait_settled(Context& context, const Vhost& vhost, std::vector<unsigned> numbers,
                   std::initializer_list<State> ends) {
-    return wait_for(context, vhost.back(), deadline, [&] {
-        const State back = state_at(context.store, hv::no_transaction, vhost.back());
+    const auto settled = [&](unsigned number) {
         const State lun = state_at(context.store, hv::no_transaction, vhost.back_lun(number));
-        // A guest that leaves meanwhile finds the nodes as they should be when it comes back.
-        if (back == State::closed || back == State::init_wait || back == State::unknown)
-            return true;
-        return back == State::connected &&
-               (lun == State::unknown || std::find(ends.begin(), ends.end(), lun) != ends.end());
-    });
+        return lun == State::unknown || std::find(ends.begin(), ends.end(), lun) != ends.end();
+    };
+    std::reverse(numbers.begin(), numbers.end()); // those that guest and daemon begin with: last
+    for (;;) {
+        const auto left = numbers.size();
+        bool over = false;
+        const bool moved = wait_for(context, vhost.back(), deadline_of(context), [&] {
+            const State back = state_at(context.store, hv::no_transaction, vhost.back());
+            while (!numbers.empty() && settled(numbers.back()))
+                numbers.pop_back();
+            // A guest that leaves meanwhile finds the nodes as they should be when it comes back.
+            over = back == State::closed || back == State::init_wait || back == State::unknown ||
+                   (back == State::connected && numbers.empty());
+            return over || numbers.size() < left;
+        });
+        if (!moved || over)
+            return moved;
+    }
 }
 
 Party awaited(State back, State front) noexcept {
@@ -97,17 +108,21 @@ std::string late_party(Context& context, const Vhost& vhost) {
                        daemon_of(context, vhost));
 }
 
-bool withdraw(Context& context, const Vhost& vhost, unsigned number, std::optional<State> state) {
+bool withdraw(Context& context, const Vhost& vhost, const std::vector<unsigned>& numbers,
+              std::optional<State> state) {
     bool taken_back = false;
     const auto done = hv::transact(context.store, [&](hv::StoreTxn txn) -> Result<void> {
         taken_back = state_at(context.store, txn, vhost.back()) == State::reconfiguring &&
                      state_at(context.store, txn, vhost.front()) == State::connected;
         if (!taken_back)
             return {};
-        const auto changed = state ? write_state(context.store, txn, vhost.back_lun(number), *state)
-                                   : remove_lun(context.store, txn, vhost, number);
-        if (!changed)
-            return changed;
+        for (const unsigned number : numbers) {
+            const auto changed =
+                state ? write_state(context.store, txn, vhost.back_lun(number), *state)
+                      : remove_lun(context.store, txn, vhost, number);
+            if (!changed)
+                return changed;
+        }
         return write_state(context.store, txn, vhost.back(), State::connected);
     });
     require(done, "cannot take the change of " + vhost.back() + " back");

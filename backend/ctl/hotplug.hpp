@@ -14,6 +14,7 @@
 
 #include <initializer_list>
 #include <optional>
+#include <vector>
 
 namespace pvscsi::ctl {
 
@@ -32,9 +33,10 @@ Way change_vhost(
     Context& context, const Vhost& vhost, Deadline deadline,
     const std::function<Result<Way>(hv::StoreTxn, const std::optional<VhostEntry>&)>& change);
 
-/// Waits until nothing is under way any more: B is connected and dev-N has one of the states
-/// `ends` or is gone, or the guest has left. False when the time is over.
-bool wait_settled(Context& context, const Vhost& vhost, unsigned number, Deadline deadline,
+/// Waits until nothing is under way any more: B is connected and each dev-N has one of the states
+/// `ends` or is gone, or the guest has left. False when the context's patience is over without
+/// another one of them having come so far.
+bool wait_settled(Context& context, const Vhost& vhost, std::vector<unsigned> numbers,
                   std::initializer_list<xenbus::State> ends);
 
 /// Whose step of a reconfiguration is due, by the states of both ends.
@@ -43,9 +45,9 @@ enum class Party : std::uint8_t { guest, daemon };
 /// "the guest has not answered", or that of the daemon with what to do about it.
 [[nodiscard]] std::string late_party(Context& context, const Vhost& vhost);
 
-/// Takes a reconfiguration back that the guest has not reacted to: dev-N to `state`, or away if
-/// there is none, and B to Connected. False if the guest has reacted meanwhile.
-bool withdraw(Context& context, const Vhost& vhost, unsigned number,
+/// Takes a reconfiguration back that the guest has not reacted to: each dev-N to `state`, or away
+/// if there is none, and B to Connected. False if the guest has reacted meanwhile.
+bool withdraw(Context& context, const Vhost& vhost, const std::vector<unsigned>& numbers,
               std::optional<xenbus::State> state);
 
 } // namespace pvscsi::ctl

@@ -53,23 +53,26 @@ UniqueFd lock_definitions(const std::string& directory) {
     return fd;
 }
 
-PersistentChange::PersistentChange(Context& context, const hv::DomainInfo& domain,
-                                   const Change& change)
+PersistentChange::PersistentChange(Context& context, const hv::DomainInfo& domain)
     : context_(context), lock_(lock_definitions(context.definitions)),
+      domain_file_(file_of(context, domain)),
       file_(changes_file(context.definitions, domain.name)) {
-    const XlFile file = file_of(context, domain);
-    auto changes = read_changes(file_);
+    const auto changes = read_changes(file_);
     if (!changes)
         refuse(ExitCode::configuration, changes.error());
     before_ = *changes;
-    if (!before_.empty() && before_.uuid != file.uuid)
+    if (!before_.empty() && before_.uuid != domain_file_.uuid)
         refuse(ExitCode::configuration,
                fmt::format("{} is of another domain of that name; 'pvscsictl undefine {}' forgets "
                            "it",
                            file_, printable(domain.name)));
-    change(*changes, file);
-    require_right(file, *changes);
-    write_changes(file_, *changes);
+}
+
+void PersistentChange::make(const Change& change) {
+    Changes changes = before_;
+    change(changes, domain_file_);
+    require_right(domain_file_, changes);
+    write_changes(file_, changes);
 }
 
 PersistentChange::~PersistentChange() {

@@ -12,6 +12,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace pvscsi::ctl {
 
@@ -44,9 +45,14 @@ std::string destroy(Context& context, const std::string& domain);
 /// Whether a change is for the domain as it runs, or for its later lives as well.
 enum class Keep : std::uint8_t { now, always };
 
-/// Adds one LUN, described as in `vscsi=`, to a domain that is there.
-std::string attach(Context& context, const std::string& domain, const std::string& entry,
-                   Keep keep = Keep::now);
+/// Adds LUNs, described as in `vscsi=`, to a domain that is there; those of a vhost in one go. A
+/// mistake in any entry: nothing is changed. One that can't be opened: the others are attached.
+std::string attach(Context& context, const std::string& domain,
+                   const std::vector<std::string>& entries, Keep keep = Keep::now);
+inline std::string attach(Context& context, const std::string& domain, const std::string& entry,
+                          Keep keep = Keep::now) {
+    return attach(context, domain, std::vector<std::string>{entry}, keep);
+}
 
 /// Takes one LUN away. `force`: even if the guest does not let go of it.
 std::string detach(Context& context, const std::string& domain, const std::string& vdev, bool force,

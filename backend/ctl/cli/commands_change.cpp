@@ -51,13 +51,14 @@ void add_destroy(CommandLine& line) {
 
 void add_attach(CommandLine& line) {
     const auto given = std::make_shared<Given>();
-    CLI::App& command =
-        line.add("attach", "Add a LUN to a domain, running or not", [given](Session& session) {
-            return attach(session.context(), given->domain, given->what, keep_of(*given));
+    const auto entries = std::make_shared<std::vector<std::string>>();
+    CLI::App& command = line.add(
+        "attach", "Add LUNs to a domain, running or not", [given, entries](Session& session) {
+            return attach(session.context(), given->domain, *entries, keep_of(*given));
         });
     add_domain(command, *given);
-    command.add_option("ENTRY", given->what, "PDEV,VDEV[,OPTION...]")->required();
-    line.add_timeout(command, "how long to wait for the guest to take it up");
+    command.add_option("ENTRY", *entries, "PDEV,VDEV[,OPTION...]")->required();
+    line.add_timeout(command, "how long to wait for the guest to take up one after the other");
     add_persist(command, *given);
     line.add_no_wait(command, "write the nodes and return; a failure is seen in the list only");
     command.footer(config::entry_help());

@@ -41,6 +41,11 @@ _pvscsictl_entry() {
     esac
 }
 
+# The line of the N-th positional in --help, which is standard input; the last may be repeated.
+_pvscsictl_positional() { # N
+    _pvscsictl_section Positionals | sed -n "$1{p;q};\${/ \.\.\. /p}"
+}
+
 # The words that a line of --help names in braces: TEXT:{debug,info}.
 _pvscsictl_choices() { # LINE
     local line=${1#*\{}
@@ -111,7 +116,7 @@ _pvscsictl() {
             verbs && /^  [a-z]/ { print $1 }' <<<"$help")
         mapfile -t COMPREPLY < <(compgen -W "$names" -- "$cur")
     else
-        _pvscsictl_argument "$(_pvscsictl_section Positionals <<<"$help" | sed -n "$((${#arguments[@]} + 1))p")"
+        _pvscsictl_argument "$(_pvscsictl_positional $((${#arguments[@]} + 1)) <<<"$help")"
     fi
     __ltrim_colon_completions "$cur"
 }

@@ -68,6 +68,8 @@ offers 'warning' ctl log-level w
 offers 'folder/one.cfg' ctl create folder/o
 offers "$E2E_DIR/folder/one.cfg" ctl attach demo "$E2E_DIR/folder/o"
 offers "$E2E_DIR/folder/one.cfg" ctl attach demo "file:$E2E_DIR/folder/o"
+offers "$E2E_DIR/folder/one.cfg" ctl attach demo ram:1M,0:0:1:0 "$E2E_DIR/folder/o"
+offers '' ctl detach demo 0:0:0:0 ''
 offers 'folder' ctl --host f
 unset PVSCSI_HOST
 offers 'demo other' ctl --host "$BED_DIR" destroy ''
@@ -99,6 +101,9 @@ done
     fail "zsh offers as verbs: $(in_zsh pvscsictl '')"
 offers 'demo other' in_zsh pvscsictl attach ''
 offers '0:0:0:0 1:0:2:0' in_zsh pvscsictl detach --force demo ''
+[ "$(in_zsh pvscsictl attach demo ram:1M,0:0:1:0 '')" = "$(in_zsh pvscsictl attach demo '')" ] ||
+    fail "zsh offers nothing for a second entry: $(in_zsh pvscsictl attach demo ram:1M,0:0:1:0 '')"
+[ "$(in_zsh pvscsictl detach demo 0:0:0:0 '')" = 'message: nothing more' ] || fail "zsh offers a second address"
 in_zsh pvscsictl detach -- | grep -q '^--force:' || fail "zsh offers no --force: $(in_zsh pvscsictl detach --)"
 offers 'debug error info warning' in_zsh pvscsictl log-level ''
 offers 'files' in_zsh pvscsictl create ''
