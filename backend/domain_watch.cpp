@@ -2,6 +2,7 @@
 
 #include "backend/guest_devices.hpp"
 #include "backend/toolstack/backend_domains.hpp"
+#include "backend/toolstack/guest_life.hpp"
 #include "backend/toolstack/vhost_nodes.hpp"
 #include "backend/toolstack/vhost_record.hpp"
 #include "common/base/log.hpp"
@@ -78,8 +79,9 @@ void DomainWatch::forget_devices(const std::vector<std::string>& numbers) {
         if (!name && !is_missing(name.error()))
             return;
         // A toolstack removes a dead domain's nodes only later.
-        if (id && name && store_.domain_exists(DomId{static_cast<std::uint16_t>(*id)}))
-            running.insert(*name);
+        if (id && name &&
+            toolstack::is_there(store_, self_, DomId{static_cast<std::uint16_t>(*id)}))
+            running.insert(toolstack::lasting_name(*name));
     }
     if (!store_.list("/local/domain"))
         return;
@@ -96,12 +98,13 @@ void DomainWatch::consider(const std::string& number, Seen& seen) {
     const std::string path = "/local/domain/" + number;
     const auto name = store_.read(path + "/name");
     const auto vm = store_.read(path + "/vm");
-    // xl makes `device` before it introduces the domain; without it the guest is not whole yet.
+    // libxl makes all of them in one transaction; without `device` the guest is not whole yet.
     if (!name || !vm || !store_.list(path + "/device")) {
         seen.settled = ++seen.looks > most_looks;
         return;
     }
-    if (const auto* const definition = definitions_.find(*name, uuid_of(*vm), complain))
+    if (const auto* const definition =
+            definitions_.find(toolstack::lasting_name(*name), uuid_of(*vm), complain))
         give(DomId{static_cast<std::uint16_t>(*id)}, *definition, seen);
     else if (definitions_.incomplete()) // its file may be one of those that could not be read
         seen.settled = ++seen.looks > most_looks;

@@ -1,6 +1,7 @@
 #include "backend/driver_domains.hpp"
 
 #include "backend/toolstack/backend_domains.hpp"
+#include "backend/toolstack/guest_life.hpp"
 #include "backend/toolstack/vhost_nodes.hpp"
 #include "common/base/log.hpp"
 
@@ -31,7 +32,7 @@ void DriverDomains::bury_guests_of(DomId backend) {
             continue;
         const DomId guest{static_cast<DomId::rep>(*number)};
         // A store that is lost knows no domain, and does not list the root either.
-        if (store_.domain_exists(guest) || !store_.list("/"))
+        if (toolstack::is_there(store_, backend, guest) || !store_.list("/"))
             continue;
         if (const auto done = toolstack::remove_guest(store_, hv::no_transaction, backend, guest);
             !done)

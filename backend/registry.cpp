@@ -1,16 +1,19 @@
 #include "backend/registry.hpp"
 
+#include "backend/toolstack/guest_life.hpp"
 #include "backend/toolstack/vhost.hpp"
 
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
+#include <array>
 
 namespace pvscsi::backend {
 
 namespace {
-constexpr auto dead_domain = "@releaseDomain";
-constexpr auto new_domain = "@introduceDomain";
+/// Each of them says only that something has changed; one domain's beginning fires several.
+constexpr std::array domain_events{toolstack::domains_begin, "@introduceDomain", "@releaseDomain"};
+constexpr auto domain_token = "domain";
 constexpr auto backend_token = "backend";
 /// Events taken before other handlers get their turn.
 constexpr int events_at_once = 256;
@@ -37,10 +40,9 @@ Registry::Registry(Surroundings& around, std::vector<std::unique_ptr<Worker>>& w
         if (const auto done = around_.store.watch(path, token); !done)
             throw std::system_error(done.error(), "watching " + path);
     };
-    if (toolstack_) {
-        watch(dead_domain, dead_domain);
-        watch(new_domain, new_domain);
-    }
+    if (toolstack_)
+        for (const auto event : domain_events)
+            watch(event, domain_token);
     watch(root_, backend_token);
     bury_dead_domains();
     remove_stale_state();
@@ -78,10 +80,10 @@ void Registry::take_events() {
 }
 
 void Registry::take_event(const hv::WatchEvent& event) {
-    if (event.token == dead_domain)
-        bury_dead_domains();
-    if (event.token == dead_domain || event.token == new_domain)
-        return domains_changed_();
+    if (event.token == domain_token) {
+        look_at_domains_ = true;
+        return;
+    }
     if (event.token == backend_token) {
         const auto below_root =
             std::string_view(event.path).substr(std::min(root_.size() + 1, event.path.size()));
@@ -195,6 +197,10 @@ void Registry::drop(const Key& key) {
 
 void Registry::look_at_dirty() {
     put_off_ = 0;
+    if (std::exchange(look_at_domains_, false)) {
+        bury_dead_domains();
+        domains_changed_();
+    }
     if (std::exchange(rescan_, false))
         rescan();
     for (const Key& key : std::exchange(touched_, {}))

@@ -79,10 +79,11 @@ class Registry {
     const std::string root_;
     const bool toolstack_; ///< this is dom0, which is told of domains and clears away after them
     std::map<Key, Entry> vhosts_;
-    bool rescan_ = false;   ///< vhosts may have come or gone
-    std::set<Key> touched_; ///< something below B has changed, which no guest can write
-    std::set<Key> dirty_;   ///< the guest has written
-    int put_off_ = 0;       ///< batches of events since the last looks
+    bool look_at_domains_ = false; ///< domains may have come or gone
+    bool rescan_ = false;          ///< vhosts may have come or gone
+    std::set<Key> touched_;        ///< something below B has changed, which no guest can write
+    std::set<Key> dirty_;          ///< the guest has written
+    int put_off_ = 0;              ///< batches of events since the last looks
     std::map<Worker*, unsigned> load_;
     boost::asio::posix::stream_descriptor store_event_;
     boost::asio::steady_timer postponed_;

@@ -2,6 +2,8 @@
 // counts, and the end.
 #include "backend/registry.hpp"
 
+#include "backend/toolstack/guest_life.hpp"
+
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
@@ -23,7 +25,7 @@ void Registry::bury_dead_domains() {
         if (!number)
             continue;
         const DomId guest{static_cast<std::uint16_t>(*number)};
-        if (around_.store.domain_exists(guest) || !store_alive())
+        if (toolstack::is_there(around_.store, around_.hypervisor.self(), guest) || !store_alive())
             continue;
         log::info("domain={} gone", guest.value());
         for (const auto& [key, entry] : std::map(vhosts_))

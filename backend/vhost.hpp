@@ -143,7 +143,7 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
     // vhost_backing.cpp
     [[nodiscard]] std::shared_ptr<Target> open_target(const std::string& node_name);
     [[nodiscard]] std::string told_of_guest(const char* node, const char* noted_as);
-    [[nodiscard]] std::string domain_name() { return told_of_guest("name", "domain"); }
+    [[nodiscard]] std::string domain_name();
     void require_same_unit(const std::string& text, const xenbus::VirtualAddress& address);
     void forget_unit(const std::string& node_name);
     [[nodiscard]] std::string memory_path(const std::string& node_name) const;
@@ -162,6 +162,7 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
 
     // vhost_takeover.cpp
     void await_predecessor();
+    void await_source();
     void take_over(State ours, State theirs);
     void start_anew(State ours, State theirs, const std::string& reason);
     [[nodiscard]] bool taking_over() const noexcept { return inherited_ != nullptr; }
@@ -169,7 +170,8 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
     void require_same(const std::string& node_name);
     [[nodiscard]] bool luns_are_free();
     [[nodiscard]] bool is_free(const LunNode& node);
-    /// The backing is in use, and that may be by a dead predecessor's commands.
+    /// The backing is in use, and that may be by a dead predecessor's commands, or by the domain
+    /// that migrates into this one.
     [[nodiscard]] bool may_be_free_soon(const std::exception& error) const;
     [[nodiscard]] bool patient() const { return std::chrono::steady_clock::now() < settled_by_; }
     void go_on_with(const std::string& node_name, Leftovers left);

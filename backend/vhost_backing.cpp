@@ -4,6 +4,7 @@
 #include "backend/guest_devices.hpp"
 #include "backend/targets/sg/open.hpp"
 #include "backend/targets/sg/resolve.hpp"
+#include "backend/toolstack/guest_life.hpp"
 #include "backend/unit_records.hpp"
 #include "backend/vhost.hpp"
 
@@ -114,6 +115,10 @@ void Vhost::forget_unit(const std::string& node_name) {
 /// Of what the unit has been told and would forget with this process.
 std::string Vhost::memory_path(const std::string& node_name) const {
     return state_path_ + "." + node_name + ".unit";
+}
+
+std::string Vhost::domain_name() {
+    return toolstack::lasting_name(told_of_guest("name", "domain"));
 }
 
 /// A node of the guest's domain, which only dom0 may read; for any other domain the toolstack has

@@ -14,8 +14,10 @@ constexpr std::chrono::milliseconds longest_pause{5'000};
 } // namespace
 
 void Vhost::connect(State ours) {
-    if (begins(State::initialised))
+    if (begins(State::initialised)) {
         begin_round();
+        await_source();
+    }
     if (!greet(ours))
         return;
     round_ = State::unknown;

@@ -2,6 +2,7 @@
 // one left it, without a word to the guest. That needs the predecessor's journal, the same ring,
 // and units that the predecessor's commands have left.
 #include "backend/lun_identity.hpp"
+#include "backend/toolstack/guest_life.hpp"
 #include "backend/vhost.hpp"
 
 #include <cerrno>
@@ -30,6 +31,13 @@ std::chrono::steady_clock::time_point settled_by(const std::string& state_dir) {
 /// One that has died and left a journal may have left commands in the kernel as well.
 void Vhost::await_predecessor() {
     if (::access(journal_path_.c_str(), F_OK) == 0)
+        settled_by_ = std::chrono::steady_clock::now() + settle_patience;
+}
+
+/// A domain that migrates within this host keeps its units until it is destroyed, which is a moment
+/// after its successor has begun to run.
+void Vhost::await_source() {
+    if (toolstack::is_there_twice(around_.store, guest_))
         settled_by_ = std::chrono::steady_clock::now() + settle_patience;
 }
 

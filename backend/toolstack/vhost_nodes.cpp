@@ -1,5 +1,6 @@
 #include "backend/toolstack/vhost_nodes.hpp"
 
+#include "backend/toolstack/guest_life.hpp"
 #include "backend/toolstack/host_check.hpp"
 #include "backend/toolstack/node_writer.hpp"
 #include "backend/toolstack/vhost_record.hpp"
@@ -30,7 +31,7 @@ Result<void> write_back(hv::Store& store, hv::StoreTxn txn, const Vhost& vhost) 
     const auto name = store.read(xenbus::domain_path(vhost.guest) + "/name", txn);
     auto nodes = NodeWriter(store, txn, vhost.back(), permissions)
                      .node("vm", vm.value_or(""))
-                     .node("domain", name.value_or(""))
+                     .node("domain", lasting_name(name.value_or("")))
                      .node("frontend", vhost.front())
                      .node("frontend-id", number(vhost.guest.value()))
                      .node("online", "1")

@@ -95,6 +95,15 @@ TEST_CASE("a domain is given its LUNs once in its life") {
     CHECK(bed.pdev(5) == "-");
 }
 
+TEST_CASE("a domain that migrates gets the LUNs of the one that it was") {
+    Bed bed;
+    bed.define("a", "'ram:1M,0:0:0:0'");
+    bed.start(5, "demo--incoming");
+    bed.watch->look();
+    CHECK(bed.pdev(5) == "ram:1M");
+    CHECK(bed.store.read(bed.back(5) + "/0/domain") == "demo");
+}
+
 TEST_CASE("after a reboot it has another number and the same LUNs") {
     Bed bed;
     bed.define("a", "'ram:1M,0:0:0:0'");
