@@ -14,7 +14,7 @@ guest_begin good 'verify_until_stopped $(disk 0:0:0:0) --rw=randwrite --bs=16k -
 verify=$guest_job
 guest_seconds=$((250 * BED_FACTOR))
 guest_must bad "echo 4096 >/sys/module/xen_gntalloc/parameters/limit
-    /pvscsi/tests/hostile/test-hostile --in-guest --bystander $(guest_id good) --patience $((20 * BED_FACTOR)) --random-seconds 20 --stride 23 | tee /dev/hvc0; exit \${PIPESTATUS[0]}"
+    /pvscsi/tests/hostile/test-hostile --in-guest --bystander $(guest_id good) --patience $((20 * BED_FACTOR)) --random-seconds 20 --stride 47 | tee /dev/hvc0; exit \${PIPESTATUS[0]}"
 expect_daemon_alive
 guest_must good 'touch /tmp/stop'
 guest_end good "$verify" || fail "the other guest's I/O"

@@ -51,7 +51,8 @@ for round in '1 0' '10 0' '16 0:1:2:3'; do
     guest_must g1 'for lun in 0 1 2 3 4; do dd if=$(disk 0:0:0:$lun) of=/dev/null bs=64k count=32 iflag=direct status=none || exit 1; done'
 done
 # A RESET from the guest, with commands that hang: they are repeated, and nothing waits for their time.
-guest_must g1 'echo 600 >/sys/class/scsi_device/0:0:0:0/device/timeout'
+patience=$((limit * 3))
+guest_must g1 'echo '$patience' >/sys/class/scsi_device/0:0:0:0/device/timeout'
 knob opts 4
 knob every_nth -1
 guest_begin g1 'fio --name=hung --filename=$(disk 0:0:0:0) --direct=1 --ioengine=libaio --rw=randread --bs=4k --iodepth=4 --thread --number_ios=4 --minimal >/tmp/hung 2>&1 || { cat /tmp/hung; exit 1; }'
@@ -63,7 +64,10 @@ began=$SECONDS
 guest_must g1 'sg_reset --device --no-esc $(generic 0:0:0:0)'
 guest_end g1 "$job" || fail "hung commands did not end well after a RESET"
 echo "RESET: all ended after $((SECONDS - began)) s"
+[ $((SECONDS - began)) -lt $((patience / 2)) ] || fail "they have waited for their time"
 guest_must g1 'dmesg | grep -E "Disabling device|illegal rqid|grant still in use|offline" && exit 1; dmesg | tail -n 5'
 guest_destroy g1
 expect_no_leftovers
 daemon_stop
+# The kernel keeps what was lost in the device until its time is over, and the device as long.
+wait_until $((patience * 2)) busy_all_is 0 || fail "$(busy_all) commands are still at the devices"

@@ -27,7 +27,27 @@ save() { # GUEST
 has_no_nodes() { [ "$(count_nodes)" = 0 ]; }
 
 save g1
-must xl restore "$scratch/saved"
+# A saved memory that ends too soon: the domain that was begun is given up, and its nodes.
+xl restore <(dd if="$scratch/saved" bs=1M count=8 status=none) && fail "restored without its memory"
+wait_until $((30 * BED_FACTOR)) has_no_nodes || fail "nodes of a domain that was given up are left"
+
+# Its nodes are there before its memory is, so it need not wait for us when it runs, and they stay
+# when another domain ends meanwhile (which was made before: xl makes one at a time).
+guest_start_bare other -p
+rm -f /tmp/go
+xl restore <({
+    dd bs=1M count=8 status=none
+    until [ -e /tmp/go ]; do pause; done
+    cat
+} <"$scratch/saved") &
+restore=$!
+is_begun() { [ "$(xenstore-read "/local/domain/0/backend/vscsi/$(xl domid g1)/0/vscsi-devs/dev-0/state")" = 3 ]; }
+wait_until $((30 * BED_FACTOR)) is_begun || fail "the domain whose memory is being read has no LUN"
+must xl destroy other
+sleep $BED_FACTOR
+is_begun || fail "the LUN has gone with another domain"
+touch /tmp/go
+wait $restore || fail "not restored"
 guest_note g1
 expect_lun g1 0:0:0:0 connected
 writes_on g1
