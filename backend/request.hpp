@@ -12,6 +12,8 @@
 #include "ring/command.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cassert>
 #include <chrono>
 #include <cstdint>
 #include <span>
@@ -30,6 +32,16 @@ class RequestOwner {
 
   protected:
     ~RequestOwner() = default;
+};
+
+/// Who sees a command end before the queue does; a Decorator.
+class RequestWatcher {
+  public:
+    /// False: the command's end is kept back; Request::finish() will be called again.
+    virtual bool ended(Request& request) noexcept = 0;
+
+  protected:
+    ~RequestWatcher() = default;
 };
 
 /// What became of a command.
@@ -59,6 +71,8 @@ struct Outcome {
 
 class Request {
   public:
+    static constexpr std::size_t most_watchers = 8; ///< targets around one unit
+
     explicit Request(RequestOwner& owner) : owner_(owner) {}
     Request(const Request&) = delete;
     Request& operator=(const Request&) = delete;
@@ -88,7 +102,23 @@ class Request {
     [[nodiscard]] std::span<std::byte> data() const noexcept { return data_; }
 
     /// Ends a request whose start() or resume() said `pending`; exactly once, on the worker.
-    void finish() noexcept { owner_.finished(*this); }
+    void finish() noexcept {
+        while (watching_ > 0)
+            if (!watchers_[--watching_]->ended(*this))
+                return;
+        owner_.finished(*this);
+    }
+
+    /// `watcher` sees it end, before those that said so earlier.
+    void watch(RequestWatcher& watcher) noexcept {
+        assert(watching_ < watchers_.size());
+        watchers_[watching_++] = &watcher;
+    }
+    /// It ends without finish(): `watcher` was the last to say so.
+    void unwatch([[maybe_unused]] const RequestWatcher& watcher) noexcept {
+        assert(watching_ > 0 && watchers_[watching_ - 1] == &watcher);
+        --watching_;
+    }
 
     /// For the owner: a new command, with `length` bytes in its segments.
     void prepare(const ring::Command& next, std::uint32_t length) noexcept {
@@ -97,6 +127,7 @@ class Request {
         outcome.clear();
         data_ = {};
         target_state = nullptr; // the last one may have been another target's
+        watching_ = 0;
     }
 
     Outcome outcome;
@@ -110,6 +141,8 @@ class Request {
     RequestOwner& owner_;
     std::uint32_t length_ = 0;
     std::span<std::byte> data_;
+    std::array<RequestWatcher*, most_watchers> watchers_{};
+    std::uint8_t watching_ = 0;
 };
 
 } // namespace pvscsi::backend
