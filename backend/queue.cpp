@@ -21,27 +21,28 @@ std::string_view describe(ring::RingFault fault) {
 
 } // namespace
 
-bool Queue::poll() noexcept {
+unsigned Queue::poll() noexcept {
     if (dead_ || stopped_)
-        return false;
-    bool worked = take_requests();
+        return 0;
+    const unsigned taken = take_requests();
     resume_fetched();
-    worked |= finished_.size() > 0;
+    const unsigned finished = finished_.size();
     answer_finished();
     if (!taking_)
         quiet_if_idle();
-    return worked;
+    return taken + finished;
 }
 
-bool Queue::take_requests() noexcept {
+unsigned Queue::take_requests() noexcept {
     if (!taking_)
-        return false;
+        return 0;
     const auto waiting = ring_.available();
     if (!waiting) {
         fault(waiting.error());
-        return false;
+        return 0;
     }
-    for (unsigned left = std::min(*waiting, budget_); left > 0; --left) {
+    const unsigned taken = std::min(*waiting, budget_);
+    for (unsigned left = taken; left > 0; --left) {
         // available() counts unanswered requests in, so a slot is free.
         Slot& slot = *slots_[static_cast<unsigned>(std::countr_zero(free_slots_))];
         free_slots_ &= free_slots_ - 1;
@@ -55,7 +56,7 @@ bool Queue::take_requests() noexcept {
     }
     if (descriptors_.size() > 0)
         parse_fetched_descriptors();
-    return *waiting > 0;
+    return taken;
 }
 
 void Queue::accept(Slot& slot, const ring::WireRequest& wire) noexcept {

@@ -74,7 +74,7 @@ class Queue final : public Pollable,
     /// Gives memory that idle slots hold back to the system.
     void trim() noexcept;
 
-    bool poll() noexcept override;
+    unsigned poll() noexcept override;
     bool arm() noexcept override;
     [[nodiscard]] bool guest_driven() const noexcept override { return true; }
 
@@ -111,7 +111,7 @@ class Queue final : public Pollable,
                                                            std::span<const Inherited> later) const;
 
     // queue.cpp
-    bool take_requests() noexcept;
+    unsigned take_requests() noexcept;
     void accept(Slot& slot, const ring::WireRequest& wire) noexcept;
     void parse_fetched_descriptors() noexcept;
     void dispatch(Slot& slot) noexcept;

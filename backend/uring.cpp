@@ -104,7 +104,7 @@ void Uring::cancel(UringCompletion& done) noexcept {
     ::io_uring_prep_cancel(sqe, &done, 0);
 }
 
-bool Uring::poll() noexcept {
+unsigned Uring::poll() noexcept {
     if (unsubmitted_ > 0)
         submit();
     return reap();
@@ -152,12 +152,12 @@ bool Uring::kernel_has_news() const noexcept {
            (std::atomic_ref(*ring_.sq.kflags).load(std::memory_order_acquire) & news) != 0;
 }
 
-bool Uring::reap() noexcept {
+unsigned Uring::reap() noexcept {
     if (!kernel_has_news())
-        return false;
+        return 0;
     if (::io_uring_cq_ready(&ring_) == 0)
         ::io_uring_get_events(&ring_);
-    bool any = false;
+    unsigned reaped = 0;
     while (const unsigned ready = ::io_uring_cq_ready(&ring_)) {
         ++harvests_;
         // Bounded: what completions start now is found by the next turn.
@@ -171,11 +171,11 @@ bool Uring::reap() noexcept {
             if (done)
                 done->completed(result);
         }
-        any |= count > 0;
+        reaped += count;
         if (count < 64)
             break;
     }
-    return any;
+    return reaped;
 }
 
 void Uring::wait_for_event() {

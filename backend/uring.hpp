@@ -36,7 +36,7 @@ class Uring final : public Pollable {
     /// Asks the kernel to end the operation early; it completes all the same.
     void cancel(UringCompletion& done) noexcept;
 
-    bool poll() noexcept override;
+    unsigned poll() noexcept override;
     bool arm() noexcept override;
     /// Operations are with the kernel.
     [[nodiscard]] bool expects_work() const noexcept { return in_flight_ > 0; }
@@ -51,7 +51,7 @@ class Uring final : public Pollable {
     io_uring_sqe* next(UringCompletion* done) noexcept;
     void submit() noexcept;
     [[nodiscard]] bool kernel_has_news() const noexcept;
-    bool reap() noexcept;
+    unsigned reap() noexcept;
     void wait_for_event();
 
     Worker& worker_;

@@ -15,8 +15,11 @@ namespace pvscsi::backend {
 namespace {
 /// Turns with work in them between two looks at the io_context: some tens of microseconds.
 constexpr unsigned busy_turns = 256;
-/// The same for turns without work, which are shorter but look at the clock.
-constexpr unsigned idle_turns = 512;
+/// The same for turns without work, which are much shorter.
+constexpr unsigned idle_turns = 2048;
+/// Turns without work between two looks at the clock: where that is a system call, a look at the
+/// ring must not wait for it each time.
+constexpr unsigned turns_by_the_clock = 128;
 } // namespace
 
 Worker::Worker(const std::string& name, Wait wait, std::chrono::microseconds most_spin)
@@ -56,8 +59,9 @@ void Worker::activate(Pollable& pollable) {
     assert(inside());
     if (std::exchange(pollable.active_, true))
         return;
-    pollable.idle_ = false;
-    pollable.window_.missed(Clock::now() - pollable.armed_at_, spin_);
+    pollable.idle_turns_ = 0;
+    if (!pollable.window_)
+        pollable.window_.emplace(spin_);
     active_.push_back(&pollable);
 }
 
@@ -86,8 +90,9 @@ void Worker::run() {
 void Worker::run_handlers(bool may_sleep) {
     try {
         if (may_sleep)
-            context_.run_one();
-        context_.poll();
+            context_.run_one(); // one at a time: what it made active comes first
+        else
+            context_.poll();
     } catch (const std::exception& error) {
         // A handler's failure must not end the other vhosts of this worker.
         log::error("worker handler failed error=\"{}\"", error.what());
@@ -95,20 +100,26 @@ void Worker::run_handlers(bool may_sleep) {
 }
 
 bool Worker::turn() noexcept {
-    bool worked = false;
+    bool some = false;
     for (std::size_t i = 0; i < active_.size(); ++i) {
         Pollable* const pollable = active_[i];
         if (pollable == nullptr)
             continue;
-        if (pollable->poll()) {
-            worked = true;
-            if (std::exchange(pollable->idle_, false))
-                pollable->window_.met();
+        if (const unsigned pieces = pollable->poll(); pieces > 0) {
+            some = true;
+            worked(*pollable, pieces);
         } else if (active_[i] != nullptr) {
             rest(active_[i]);
         }
     }
-    return worked;
+    return some;
+}
+
+void Worker::worked(Pollable& pollable, unsigned pieces) noexcept {
+    if (std::exchange(pollable.idle_turns_, 0) > 0)
+        pollable.window_->met();
+    if (wait_ == Wait::adaptive && pollable.window_->worked(pieces))
+        pollable.window_->measure(Clock::now().time_since_epoch());
 }
 
 /// One that had nothing to do: lets it sleep if it had nothing to do for long enough.
@@ -116,18 +127,26 @@ void Worker::rest(Pollable*& place) noexcept {
     Pollable& pollable = *place;
     if (wait_ == Wait::poll && pollable.guest_driven())
         return;
-    const auto now = Clock::now();
-    if (!std::exchange(pollable.idle_, true))
-        pollable.idle_since_ = now;
-    if (wait_ == Wait::adaptive && now - pollable.idle_since_ < pollable.window_.length())
+    const auto window = wait_ == Wait::adaptive ? pollable.window_->length() : Clock::duration{};
+    if (window.count() > 0 && !has_passed(pollable, window))
         return;
     if (pollable.arm()) {
-        pollable.armed_at_ = now;
+        pollable.window_->missed();
         pollable.active_ = false;
         place = nullptr;
     } else {
-        pollable.idle_ = false;
+        pollable.idle_turns_ = 0;
     }
+}
+
+/// Whether it had nothing to do for so long.
+bool Worker::has_passed(Pollable& pollable, Clock::duration window) noexcept {
+    if (pollable.idle_turns_++ % turns_by_the_clock != 0)
+        return false;
+    const auto now = Clock::now();
+    if (pollable.idle_turns_ == 1)
+        pollable.idle_since_ = now;
+    return now - pollable.idle_since_ >= window;
 }
 
 } // namespace pvscsi::backend

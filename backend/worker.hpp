@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -36,8 +37,8 @@ enum class Wait : std::uint8_t {
 /// Something that a worker looks at in every turn while it is active.
 class Pollable {
   public:
-    /// Does what there is to do, without blocking. True if there was anything.
-    virtual bool poll() noexcept = 0;
+    /// Does what there is to do, without blocking; how much it was.
+    virtual unsigned poll() noexcept = 0;
     /// Asks for an event, after which poll() is not needed until it comes.
     /// False if work has come meanwhile: poll again.
     virtual bool arm() noexcept = 0;
@@ -51,16 +52,15 @@ class Pollable {
     friend class Worker;
     using Clock = std::chrono::steady_clock;
     bool active_ = false;
-    bool idle_ = false;
+    unsigned idle_turns_ = 0; ///< since it had something to do
     Clock::time_point idle_since_{};
-    Clock::time_point armed_at_{};
-    SpinWindow window_;
+    std::optional<SpinWindow> window_; ///< from its first activation
 };
 
 class Worker {
   public:
     static constexpr std::chrono::microseconds least_spin{4};
-    static constexpr std::chrono::microseconds default_most_spin{100};
+    static constexpr std::chrono::microseconds default_most_spin{5'000};
 
     /// Starts the thread. Throws std::system_error.
     Worker(const std::string& name, Wait wait,
@@ -92,7 +92,9 @@ class Worker {
     void run();
     void run_handlers(bool may_sleep);
     bool turn() noexcept;
+    void worked(Pollable& pollable, unsigned pieces) noexcept;
     void rest(Pollable*& place) noexcept;
+    static bool has_passed(Pollable& pollable, Clock::duration window) noexcept;
 
     boost::asio::io_context context_{1};
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;

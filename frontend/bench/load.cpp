@@ -14,7 +14,7 @@ namespace pvscsi::bench {
 namespace {
 
 constexpr std::uint64_t errors_printed = 5;
-constexpr SpinWindow::Limits spin{std::chrono::microseconds(1), std::chrono::microseconds(200)};
+constexpr SpinWindow::Limits spin{std::chrono::microseconds(1), std::chrono::milliseconds(5)};
 constexpr double longest_silence_ns = 30e9;
 constexpr std::chrono::milliseconds longest_sleep{100};
 constexpr std::size_t page = 4096;
@@ -38,7 +38,7 @@ void Load::interrupt() noexcept {
 
 Load::Load(Session& session, const Options& options)
     : session_(session), options_(options), capacity_(read_capacity(session, options.lun)),
-      random_(options.seed) {
+      random_(options.seed), window_(spin) {
     const std::uint64_t bytes = capacity_.blocks * capacity_.block_size;
     require(options.offset <= bytes && options.size <= bytes - options.offset,
             fmt::format("--offset {} and --size {} are more than the unit's {} bytes",
@@ -241,9 +241,11 @@ SpinWindow::Duration Load::elapsed(std::uint64_t from, std::uint64_t to) const n
 
 /// Until something has been completed, or for a while. False: nothing has been.
 bool Load::wait() {
-    if (session_.poll() > 0) {
+    if (const auto completed = static_cast<unsigned>(session_.poll()); completed > 0) {
         if (std::exchange(idle_since_, 0) != 0)
             window_.met();
+        if (options_.wait == Wait::adaptive && window_.worked(completed))
+            window_.measure(elapsed(0, ticks()));
         return true;
     }
     if (options_.wait == Wait::poll)
@@ -255,11 +257,12 @@ bool Load::wait() {
         if (elapsed(idle_since_, now) < window_.length())
             return false;
     }
-    const std::uint64_t asleep = ticks();
-    const bool done = session_.wait(longest_sleep) > 0;
-    window_.missed(elapsed(asleep, ticks()), spin);
+    window_.missed();
     idle_since_ = 0;
-    return done;
+    const auto completed = static_cast<unsigned>(session_.wait(longest_sleep));
+    if (options_.wait == Wait::adaptive && window_.worked(completed))
+        window_.measure(elapsed(0, ticks()));
+    return completed > 0;
 }
 
 /// xorshift64* (Vigna 2016).

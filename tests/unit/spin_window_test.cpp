@@ -1,113 +1,146 @@
-// The window of adaptive waiting: it grows, shrinks, closes when it only costs, and opens again.
+// The window of adaptive waiting: it opens where looking gets more done, and nowhere else.
 #include "common/base/spin_window.hpp"
 
 #include <catch2/catch.hpp>
 
 using namespace pvscsi;
 using namespace std::chrono_literals;
+using Duration = SpinWindow::Duration;
 
 namespace {
 
-constexpr SpinWindow::Limits limits{4us, 100us};
+constexpr SpinWindow::Limits limits{4us, 5ms};
 
-/// A peer that answers `delay` after it was asked, on a processor of its own.
-struct FreePeer {
-    SpinWindow window;
-    std::chrono::nanoseconds spun{};
-    unsigned met = 0;
+/// A peer in simulated time: asked, it answers after `delay`; who sleeps is woken `wake_up` later.
+struct Peer {
+    Duration delay{}, wake_up{};
+    bool needs_our_processor = false; ///< answers only after we sleep
+    Duration pace{};                  ///< asks no sooner than so long after it asked last
 
-    void ask(std::chrono::nanoseconds delay) {
-        const auto length = window.length();
-        if (delay < length) {
-            spun += delay;
-            ++met;
-            return window.met();
+    SpinWindow window{limits};
+    Duration now = 1s, asked = 1s, looked{};
+    unsigned pieces = 1; ///< that come together
+
+    void next() {
+        asked = std::max(now, asked + pace);
+        const Duration comes = asked - now + delay;
+        const Duration length = window.length();
+        if (length > 0ns && comes < length && !needs_our_processor) {
+            looked += comes;
+            now += comes;
+            window.met();
+        } else {
+            looked += length;
+            now += needs_our_processor ? length + comes : std::max(length, comes);
+            now += wake_up;
+            window.missed();
         }
-        spun += length;
-        window.missed(delay - length, limits);
+        if (window.worked(pieces))
+            window.measure(now);
+    }
+    void run(Duration time) {
+        for (const Duration end = now + time; now < end;)
+            next();
+    }
+    /// The part of the time that is spent looking.
+    double share(Duration time) {
+        looked = 0ns;
+        const Duration begin = now;
+        run(time);
+        return static_cast<double>(looked.count()) / static_cast<double>((now - begin).count());
+    }
+    double rate(Duration time) {
+        unsigned done = 0;
+        const Duration begin = now;
+        while (now - begin < time)
+            next(), done += pieces;
+        return done / std::chrono::duration<double>(now - begin).count();
     }
 };
 
-/// One that needs the processor that we spin on: it answers 5 us after we sleep.
-struct StarvedPeer {
-    SpinWindow window;
-    std::chrono::nanoseconds spun{};
-
-    void ask() {
-        spun += window.length();
-        window.missed(5us, limits);
-    }
-};
+/// What would be done in a second by one who always does the same.
+double always_sleeping(const Peer& peer) {
+    return 1e9 / static_cast<double>((peer.delay + peer.wake_up).count());
+}
+double always_looking(const Peer& peer) {
+    return 1e9 / static_cast<double>(peer.delay.count());
+}
 
 } // namespace
 
-TEST_CASE("a window grows until it meets what comes soon") {
-    FreePeer peer;
-    for (int i = 0; i < 1000; ++i)
-        peer.ask(30us);
-    CHECK(peer.met > 990);
-    CHECK(peer.window.length() < 100us);
+TEST_CASE("a window is closed before anything is known") {
+    CHECK(SpinWindow(limits).length() == 0ns);
 }
 
-TEST_CASE("a window shrinks when nothing comes for long") {
-    FreePeer peer;
-    for (int i = 0; i < 100; ++i)
-        peer.ask(30us);
+TEST_CASE("where wake-ups are dear compared with the work, looking is what is done") {
+    Peer peer;
+    SECTION("a machine of its own") {
+        peer.delay = 2us, peer.wake_up = 44us;
+    }
+    SECTION("an emulated one") {
+        peer.delay = 900us, peer.wake_up = 1ms;
+    }
+    peer.run(3s);
+    CHECK(peer.window.length() >= peer.delay);
+    CHECK(peer.window.length() <= limits.most);
+    CHECK(peer.rate(5s) > 0.95 * always_looking(peer));
+}
+
+TEST_CASE("where a wake-up is cheap, no processor is spent on saving it") {
+    Peer peer{.delay = 900us, .wake_up = 30us};
+    peer.run(3s);
+    CHECK(peer.share(20s) < 0.05);
+}
+
+TEST_CASE("a peer that needs our processor gets it") {
+    Peer peer{.delay = 5us, .wake_up = 3us, .needs_our_processor = true};
+    peer.run(100ms);
+    CHECK(peer.rate(1s) > 0.95 * always_sleeping(peer));
+    CHECK(peer.share(1s) < 0.05);
+}
+
+TEST_CASE("work at a pace of its own is not waited for") {
+    Peer peer{.delay = 20us, .wake_up = 50us, .pace = 1ms};
+    peer.run(3s);
+    CHECK(peer.share(20s) < 0.05);
+}
+
+TEST_CASE("work that comes seldom is not waited for at all") {
+    Peer peer{.delay = 2us, .wake_up = 44us};
+    peer.run(1s);
+    REQUIRE(peer.window.length() > 0ns);
+    peer.pace = 100ms;
+    peer.run(5s);
+    CHECK(peer.window.length() == 0ns);
+    CHECK(peer.share(100s) < 0.001);
+}
+
+TEST_CASE("a peer that comes to need our processor gets it soon") {
+    Peer peer{.delay = 5us, .wake_up = 30us};
+    peer.run(1s);
+    REQUIRE(peer.window.length() > 0ns);
+    peer.needs_our_processor = true;
+    const Duration begin = peer.now;
     for (int i = 0; i < 10; ++i)
-        peer.ask(10ms);
-    CHECK(peer.window.length() == limits.least);
+        peer.next();
+    CHECK(peer.window.length() == 0ns);
+    CHECK(peer.now - begin < 10 * (5us + 30us) + 1ms);
 }
 
-TEST_CASE("a window never passes its limits") {
-    SpinWindow window;
-    CHECK(window.length() == 0us);
-    for (int i = 0; i < 15; ++i) {
-        window.missed(1us, limits);
-        CHECK(window.length() >= limits.least);
-        CHECK(window.length() <= limits.most);
-    }
+TEST_CASE("one that no longer does is looked for again") {
+    Peer peer{.delay = 5us, .wake_up = 30us, .needs_our_processor = true};
+    peer.run(10s);
+    REQUIRE(peer.share(100ms) < 0.05);
+    peer.needs_our_processor = false;
+    peer.run(300ms);
+    CHECK(peer.rate(1s) > 0.95 * always_looking(peer));
 }
 
-TEST_CASE("a window that delays the peer closes, and costs little from then on") {
-    StarvedPeer peer;
-    for (int i = 0; i < 40; ++i)
-        peer.ask();
-    CHECK(peer.window.length() == 0us);
-    peer.spun = {};
-    for (int i = 0; i < 20'000; ++i)
-        peer.ask();
-    CHECK(peer.spun < 20'000 * 1us); // against 5 us of work each
-}
-
-TEST_CASE("a window that always misses by a little closes as well") {
-    FreePeer peer;
-    for (int i = 0; i < 1000; ++i)
-        peer.ask(120us);
-    peer.spun = {};
-    for (int i = 0; i < 20'000; ++i)
-        peer.ask(120us);
-    CHECK(peer.met == 0);
-    CHECK(peer.spun < 20'000 * 1us);
-}
-
-TEST_CASE("a closed window is tried again, and stays open when that pays") {
-    StarvedPeer starved;
-    for (int i = 0; i < 20'000; ++i)
-        starved.ask();
-    FreePeer peer{starved.window};
-    for (int i = 0; i < 2000; ++i)
-        peer.ask(10us);
-    CHECK(peer.met > 900);
-    CHECK(peer.window.length() > 10us);
-
-    // What was learned is forgotten: the next closure is a short one again.
-    starved.window = peer.window;
-    for (unsigned asked = 0; starved.window.length() > 0us; ++asked) {
-        REQUIRE(asked < 100);
-        starved.ask();
-    }
-    for (unsigned asked = 0; starved.window.length() == 0us; ++asked) {
-        REQUIRE(asked < 20);
-        starved.ask();
+TEST_CASE("a window of no length is never open") {
+    Peer peer{.delay = 2us, .wake_up = 44us};
+    peer.window = SpinWindow({4us, 0us});
+    for (int i = 0; i < 100'000; ++i) {
+        peer.next();
+        REQUIRE(peer.window.length() == 0ns);
     }
 }
