@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <fcntl.h>
 #include <filesystem>
+#include <string_view>
 #include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
@@ -52,6 +53,18 @@ Expected<std::string, SmallFileError> read_all(int fd, std::size_t limit) {
     }
 }
 
+/// A disk that gets full takes a part, and tells why with the rest.
+void write_all(int fd, std::string_view text, const std::string& path) {
+    while (!text.empty()) {
+        const ssize_t written = ::write(fd, text.data(), text.size());
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            fail("cannot write " + path);
+        text.remove_prefix(static_cast<std::size_t>(written));
+    }
+}
+
 } // namespace
 
 Expected<std::string, SmallFileError> read_small_file(const std::string& path, std::size_t limit) {
@@ -77,17 +90,25 @@ void replace_small_file(const std::string& path, const std::string& text) {
     const std::string folder = fs::path(path).parent_path();
     fs::create_directories(folder);
     const std::string fresh = path + ".new";
-    {
+    try {
         const UniqueFd fd(adopt_fd,
                           ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
         if (!fd)
             fail("cannot make " + fresh);
-        if (::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
-            ::fsync(fd.get()) != 0)
+        write_all(fd.get(), text, fresh);
+        if (::fsync(fd.get()) != 0)
             fail("cannot write " + fresh);
+    } catch (...) {
+        ::unlink(fresh.c_str()); // an empty one takes room as well
+        throw;
     }
-    if (::rename(fresh.c_str(), path.c_str()) != 0)
+    rename_small_file(fresh, path);
+}
+
+void rename_small_file(const std::string& from, const std::string& path) {
+    if (::rename(from.c_str(), path.c_str()) != 0)
         fail("cannot replace " + path);
+    const std::string folder = fs::path(path).parent_path();
     const UniqueFd directory(adopt_fd, ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!directory || ::fsync(directory.get()) != 0)
         fail("cannot write " + folder);

@@ -28,4 +28,7 @@ read_small_file(const std::string& path, std::size_t limit = max_small_file);
 /// machine stops. Makes its folder if that is missing. Throws std::system_error.
 void replace_small_file(const std::string& path, const std::string& text);
 
+/// The second half of that, of a file in the same folder that was written so before.
+void rename_small_file(const std::string& from, const std::string& path);
+
 } // namespace pvscsi

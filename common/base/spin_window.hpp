@@ -17,6 +17,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <utility>
 
 namespace pvscsi {
 
@@ -48,9 +49,8 @@ class SpinWindow {
         if (way_ != Way::look)
             return;
         ++misses_;
-        // Waiting for what comes only when we sleep: no need to time that.
         if (++misses_in_a_row_ == most_in_a_row)
-            choose(Way::sleep);
+            give_up();
     }
 
     /// So much work was done. True: measure() wants to know the time.
@@ -90,6 +90,16 @@ class SpinWindow {
         enough_ = least_work;
     }
 
+    /// What is looked for comes only when we sleep, or there is nothing more to do: no need to time
+    /// that. When work comes again as it did, what was better then is better, but for a second
+    /// time.
+    constexpr void give_up() noexcept {
+        if (trial_left_ > 0 || std::exchange(gave_up_, true))
+            return choose(Way::sleep);
+        way_ = Way::sleep;
+        misses_in_a_row_ = 0;
+    }
+
     constexpr void end_epoch(Duration took) noexcept {
         if (took > limits_.most * work_) // a pause says nothing of what is the better way
             return;
@@ -98,6 +108,8 @@ class SpinWindow {
             window_ = std::clamp(took * 4 / std::max(waits_, 1u), limits_.least,
                                  std::max(limits_.least, limits_.most));
         if (trial_left_ == 0) {
+            gave_up_ = way_ != chosen_;
+            way_ = chosen_;
             if (--pause_left_ == 0)
                 begin_trial();
             return;
@@ -140,6 +152,7 @@ class SpinWindow {
     std::array<Tally, 2> tallies_{}; ///< by Way
     unsigned trial_left_ = 0, pause_ = shortest_pause, pause_left_ = 1;
     unsigned misses_in_a_row_ = 0;
+    bool gave_up_ = false; ///< in the last epoch or this one, though looking is chosen
     // This epoch.
     Duration began_{};
     unsigned work_ = 0, enough_ = least_work, waits_ = 0, misses_ = 0;

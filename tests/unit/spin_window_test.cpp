@@ -115,6 +115,17 @@ TEST_CASE("work that comes seldom is not waited for at all") {
     CHECK(peer.share(100s) < 0.001);
 }
 
+TEST_CASE("what was better before a pause is so after it") {
+    Peer peer{.delay = 900us, .wake_up = 1ms};
+    peer.run(3s);
+    REQUIRE(peer.window.length() > 0ns);
+    peer.pace = 50ms; // a command now and then
+    peer.run(1s);
+    REQUIRE(peer.window.length() == 0ns);
+    peer.pace = 0ns;
+    CHECK(peer.rate(1s) > 0.9 * always_looking(peer));
+}
+
 TEST_CASE("a peer that comes to need our processor gets it soon") {
     Peer peer{.delay = 5us, .wake_up = 30us};
     peer.run(1s);

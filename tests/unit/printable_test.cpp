@@ -1,9 +1,10 @@
 // What may go to a terminal as it is, and what may not.
-#include "backend/toolstack/text.hpp"
+#include "common/base/printable.hpp"
 
 #include <catch2/catch.hpp>
 
-using pvscsi::toolstack::printable;
+using pvscsi::in_ascii;
+using pvscsi::printable;
 
 TEST_CASE("text in UTF-8 stays as it is") {
     const std::string text =
@@ -29,4 +30,19 @@ TEST_CASE("bytes that are no UTF-8 are escaped, each by itself") {
     CHECK(printable("\xed\xa0\x80") == "\\xed\\xa0\\x80");          // surrogate
     CHECK(printable("\xf4\x90\x80\x80") == "\\xf4\\x90\\x80\\x80"); // above U+10FFFF
     CHECK(printable("\xff\xc3\xbc") == "\\xff\xc3\xbc");
+}
+
+TEST_CASE("what ends a line or turns its direction is escaped, and its neighbours are not") {
+    CHECK(printable("a\u202eb") == "a\\xe2\\x80\\xaeb"); // RIGHT-TO-LEFT OVERRIDE
+    const std::string hidden = GENERATE("\u061c", "\u200e", "\u200f", "\u2028", "\u2029", "\u202a",
+                                        "\u202e", "\u2066", "\u2069", "\ufeff");
+    CHECK(printable(hidden).find_first_not_of("\\x0123456789abcdef") == std::string::npos);
+    const std::string shown = GENERATE("\u061b", "\u061d", "\u200d", "\u2010", "\u2027", "\u202f",
+                                       "\u2065", "\u206a", "\ufefe");
+    CHECK(printable(shown) == shown);
+}
+
+TEST_CASE("a terminal without UTF-8 gets ASCII") {
+    CHECK(in_ascii("n\u00e4me \u4e2d") == "n\\xc3\\xa4me \\xe4\\xb8\\xad");
+    CHECK(in_ascii("a b\n") == "a b\n");
 }
