@@ -34,6 +34,9 @@ class Domains {
                               const std::string& uuid) = 0;
     /// Lets a created domain run.
     virtual void unpause(DomId domain) = 0;
+    /// Whether a domain has ever run since it was made, also if it is paused now. Throws if there
+    /// is no such domain.
+    virtual bool has_run(DomId domain) = 0;
     /// Ends a domain at once. Its store nodes below /local/domain go with it.
     virtual void destroy(DomId domain) = 0;
 };

@@ -17,7 +17,7 @@ std::string_view to_string(GrantStatus status) noexcept {
     case GrantStatus::busy:
         return "still in use";
     case GrantStatus::no_space:
-        return "no space left";
+        return "no grant entry, page or map handle is left";
     case GrantStatus::unavailable:
         return "refused by the hypervisor";
     }

@@ -1,6 +1,6 @@
 #include "common/hypervisor/host/client_domains.hpp"
 
-#include "common/base/log.hpp"
+#include "common/base/printable.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -41,7 +41,7 @@ BrokerConnection::Received HostDomains::ask(const Request& request, std::string_
 }
 
 std::optional<DomainInfo> HostDomains::find(const std::string& name) {
-    const std::string what = "cannot look up the domain " + log::escaped(name);
+    const std::string what = "cannot look up the domain " + printable(name);
     if (all_digits(name)) {
         std::uint16_t id = 0;
         const auto parsed = std::from_chars(name.data(), name.data() + name.size(), id);
@@ -77,14 +77,14 @@ std::vector<DomainInfo> HostDomains::list() {
 
 DomainInfo HostDomains::create(const std::string& name, const std::string& /*config*/,
                                const std::string& uuid) {
-    const std::string what = "cannot create the domain " + log::escaped(name);
+    const std::string what = "cannot create the domain " + printable(name);
     const auto received =
         ask({.op = Op::create_domain, .number = static_cast<std::uint32_t>(uuid.size())},
             name + in_lower_case(uuid), what);
     if (received.reply.error == EBADMSG)
         fail(EINVAL, what + ": a UUID has 8-4-4-4-12 hexadecimal digits");
     if (received.reply.error == ENOTUNIQ)
-        fail(EEXIST, what + ": another domain has the UUID " + log::escaped(uuid));
+        fail(EEXIST, what + ": another domain has the UUID " + printable(uuid));
     if (received.reply.error == EINVAL)
         fail(EINVAL, what + ": a name has letters, digits and any of -_.+:, at most 128 of them, "
                             "and is not a number");
@@ -98,6 +98,14 @@ DomainInfo HostDomains::create(const std::string& name, const std::string& /*con
 void HostDomains::unpause(DomId domain) {
     if (const auto found = next(domain.value()); !found || found->id != domain)
         fail(ESRCH, "cannot unpause the domain " + std::to_string(domain.value()));
+}
+
+bool HostDomains::has_run(DomId domain) {
+    const std::string what = "cannot look at the domain " + std::to_string(domain.value());
+    const auto received = ask({.op = Op::next_domain, .number = domain.value()}, {}, what);
+    if (received.reply.error != 0 || DomId{received.reply.domain} != domain)
+        fail(received.reply.error != 0 ? received.reply.error : ENOENT, what);
+    return received.reply.count != 0;
 }
 
 void HostDomains::destroy(DomId domain) {

@@ -17,6 +17,8 @@ class HostDomains final : public Domains {
                       const std::string& uuid) override;
     /// Programs run in a domain as they please; it is never paused.
     void unpause(DomId domain) override;
+    /// Whether a program has ever attached to it.
+    bool has_run(DomId domain) override;
     void destroy(DomId domain) override;
 
   private:

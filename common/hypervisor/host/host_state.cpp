@@ -122,6 +122,11 @@ const DomainRecord* HostState::next(std::uint32_t id) const {
     return found == domains_.end() ? nullptr : &found->second.record;
 }
 
+void HostState::enter(DomId domain) {
+    if (const auto found = domains_.find(domain); found != domains_.end())
+        found->second.record.entered = true;
+}
+
 std::shared_ptr<DomainMemory> HostState::memory(DomId domain) const {
     const auto found = domains_.find(domain);
     return found == domains_.end() ? nullptr : found->second.memory;

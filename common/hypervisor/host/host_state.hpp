@@ -19,6 +19,7 @@ struct DomainRecord {
     DomId id;
     std::string name;
     std::string uuid;
+    bool entered = false; ///< somebody has attached to it
 };
 
 class DomainObserver {
@@ -46,6 +47,8 @@ class HostState {
     /// The domain with the lowest id that is at least `id`.
     [[nodiscard]] const DomainRecord* next(std::uint32_t id) const;
 
+    /// Somebody attaches to it.
+    void enter(DomId domain);
     /// Null if there is no such domain.
     [[nodiscard]] std::shared_ptr<DomainMemory> memory(DomId domain) const;
     [[nodiscard]] PortTable& ports() { return ports_; }

@@ -1,6 +1,7 @@
 // pvscsi-hostd: the embedded host, which lets the project's programs be domains on a machine
 // without Xen. It serves the store and the broker of one directory until it is told to end.
 #include "common/base/command_line.hpp"
+#include "common/base/standard_descriptors.hpp"
 #include "common/hypervisor/host/broker.hpp"
 #include "common/hypervisor/host/domain_nodes.hpp"
 #include "common/hypervisor/host/host_directory.hpp"
@@ -75,6 +76,7 @@ void serve(const Options& options) {
 } // namespace
 
 int main(int argc, char** argv) {
+    pvscsi::keep_standard_descriptors();
     CLI::App app("The embedded host: domains, grants, event channels and store without Xen",
                  "pvscsi-hostd");
     Options options;

@@ -28,8 +28,9 @@ enum class Op : std::uint16_t {
     close_port,       ///< number: port
     create_domain,    ///< name and UUID, number: size of the UUID, 0 for a random one -> domain
     destroy_domain,   ///< domain
-    find_domain,      ///< name -> domain
-    next_domain,      ///< number: lowest id that is wanted -> domain, name; ENOENT at the end
+    find_domain,      ///< name -> as next_domain
+    next_domain,      ///< number: lowest id that is wanted -> domain, name, count: 1 if anybody has
+                      ///< ever attached to it; ENOENT at the end
 };
 
 struct Request {

@@ -14,6 +14,7 @@ Answer describe(const DomainRecord* domain) {
         return failed(ENOENT);
     Answer answer;
     answer.reply.domain = domain->id.value();
+    answer.reply.count = domain->entered ? 1 : 0;
     const auto name = std::as_bytes(std::span(domain->name));
     answer.body.assign(name.begin(), name.end());
     return answer;
@@ -95,6 +96,7 @@ Answer Session::dispatch(const Request& request, std::span<const std::byte> body
 Answer Session::attach(const Request& request) {
     if (request.number != protocol_version)
         return failed(EPROTONOSUPPORT);
+    host_.enter(domain_);
     Answer answer;
     answer.reply.domain = domain_.value();
     add_fd(answer, memory_->pool_fd(), Access::read_write);

@@ -72,7 +72,7 @@ int wait_for(pid_t child) {
 
 } // namespace
 
-void run_program(const std::vector<std::string>& arguments) {
+std::string run_program(const std::vector<std::string>& arguments) {
     const UniqueFd output = output_file();
     const SpawnActions actions{output.get()};
     std::vector<std::string> copies = arguments;
@@ -86,7 +86,7 @@ void run_program(const std::vector<std::string>& arguments) {
         throw std::system_error(error, std::generic_category(), "running " + arguments[0]);
     const int status = wait_for(child);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-        return;
+        return last_bytes(output.get());
     const std::string how = WIFEXITED(status) ? "exit status " + std::to_string(WEXITSTATUS(status))
                                               : "signal " + std::to_string(WTERMSIG(status));
     throw std::runtime_error(joined(arguments) + " failed (" + how +

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <sstream>
 #include <stdexcept>
+#include <utility>
 
 namespace pvscsi::hv::xen {
 
@@ -74,6 +76,15 @@ DomainInfo XenDomains::create(const std::string& name, const std::string& config
 
 void XenDomains::unpause(DomId domain) {
     run_program({xl_, "unpause", std::to_string(domain.value())});
+}
+
+bool XenDomains::has_run(DomId domain) {
+    // Name, number, memory, processors, state, seconds. A name may have blanks.
+    std::istringstream words(run_program({xl_, "list", std::to_string(domain.value())}));
+    std::string state, seconds;
+    for (std::string word; words >> word;)
+        state = std::exchange(seconds, word);
+    return state.find('p') == std::string::npos || seconds != "0.0";
 }
 
 void XenDomains::destroy(DomId domain) {

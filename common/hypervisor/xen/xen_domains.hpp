@@ -18,6 +18,8 @@ class XenDomains final : public Domains {
     DomainInfo create(const std::string& name, const std::string& config,
                       const std::string& uuid) override;
     void unpause(DomId domain) override;
+    /// By its state and its time on the processors, as xl tells them: in tenths of a second.
+    bool has_run(DomId domain) override;
     void destroy(DomId domain) override;
 
   private:

@@ -114,11 +114,15 @@ XenGrantMapper::map(std::span<const GrantRef> refs, Access access) {
                                       : grant_status_from_errno(errno));
 }
 
-GrantStatus XenGrantMapper::why_not_mapped(std::span<const GrantRef> refs, Access access) noexcept {
+GrantStatus XenGrantMapper::why_not_mapped(std::span<const GrantRef> refs, Access access) {
     for (const GrantRef ref : refs)
         if (const GrantStatus status = readable(ref); status != GrantStatus::ok)
             return status;
-    return access == Access::read_write ? GrantStatus::read_only : GrantStatus::unavailable;
+    if (access == Access::read_only)
+        return GrantStatus::no_space;
+    // They can be read: either that is all that was granted, or nothing more can be mapped here.
+    const auto pages = map(refs, Access::read_only);
+    return pages ? GrantStatus::read_only : pages.error();
 }
 
 GrantStatus XenGrantMapper::readable(GrantRef ref) noexcept {

@@ -45,8 +45,7 @@ class XenGrantMapper final : public GrantMapper {
     std::size_t copy_chunk(std::size_t count) noexcept;
     void fill(std::size_t at, GrantCopy& piece) noexcept;
     [[nodiscard]] GrantStatus readable(GrantRef ref) noexcept;
-    [[nodiscard]] GrantStatus why_not_mapped(std::span<const GrantRef> refs,
-                                             Access access) noexcept;
+    [[nodiscard]] GrantStatus why_not_mapped(std::span<const GrantRef> refs, Access access);
 
     GnttabHandle handle_;
     DomId peer_;

@@ -129,6 +129,10 @@ void* xengnttab_map_domain_grant_refs(xengnttab_handle* handle, std::uint32_t co
                                       std::uint32_t domain, std::uint32_t* refs, int protection) {
     if (mock::fails())
         return nullptr;
+    if (count > xen.map_limit) {
+        errno = EINVAL;
+        return nullptr;
+    }
     for (std::uint32_t i = 0; i < count; ++i)
         if (mock::judge(domain, refs[i], (protection & PROT_WRITE) != 0) != GNTST_okay) {
             errno = EINVAL;

@@ -35,6 +35,7 @@ struct Xen {
     bool has_grant_copy = true;
 
     /// The call, from 1, that fails with `error`; 0: none.
+    unsigned map_limit = 1024; ///< pages of one mapping; the kernel says EINVAL to more
     unsigned fail_at = 0;
     int fail_error = EIO;
     unsigned calls = 0;

@@ -161,6 +161,24 @@ TEST_CASE("unpause and destroy name the domain by number") {
     CHECK(bed.calls() == "[unpause][12][destroy][13]");
 }
 
+TEST_CASE("a domain that is paused and has had no time has not run") {
+    const Bed bed;
+    // The lines are xl 4.17's.
+    const std::string head = "echo 'Name                ID   Mem VCPUs\tState\tTime(s)'; echo '";
+    CHECK_FALSE(
+        bed.with_xl(head + "web     12   512     1     --p---       0.0'").has_run(DomId{12}));
+    CHECK_FALSE(
+        bed.with_xl(head + "my web  12   512     1     --p---       0.0'").has_run(DomId{12}));
+    CHECK(bed.with_xl(head + "web  12   512     1     --p---       0.1'").has_run(DomId{12}));
+    CHECK(bed.with_xl(head + "web  12   512     1     -b----       0.0'").has_run(DomId{12}));
+    CHECK(bed.with_xl(head + "p    12   512     1     ------       0.0'").has_run(DomId{12}));
+    CHECK(bed.with_xl("").has_run(DomId{12}));
+    CHECK_THROWS_WITH(
+        bed.with_xl("echo 'is an invalid domain identifier'; exit 1").has_run(DomId{12}),
+        Catch::Contains("list 12") && Catch::Contains("invalid domain"));
+    CHECK_THAT(bed.calls(), Catch::StartsWith("[list][12][list][12]"));
+}
+
 TEST_CASE("a missing program is named") {
     const Bed bed;
     XenDomains domains{std::make_unique<NamesOnly>(bed.dir() / "domains"), "/nonexistent/xl"};

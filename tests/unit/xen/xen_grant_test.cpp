@@ -87,8 +87,12 @@ TEST_CASE("a mapping that the kernel refuses for a reason of its own is told apa
     mock::xen.fail_error = ENOMEM;
     CHECK(mapper.map(refs, Access::read_only).error() == GrantStatus::no_space);
     mock::xen.fail_at = mock::xen.calls + 1;
-    mock::xen.fail_error = EINVAL; // though every page can be read
-    CHECK(mapper.map(refs, Access::read_only).error() == GrantStatus::unavailable);
+    mock::xen.fail_error = EINVAL; // though every page can be read: a limit has been reached
+    CHECK(mapper.map(refs, Access::read_only).error() == GrantStatus::no_space);
+    mock::xen.map_limit = 0;
+    CHECK(mapper.map(refs, Access::read_write).error() == GrantStatus::no_space);
+    mock::xen.map_limit = 1;
+    CHECK(mapper.map(refs, Access::read_write));
     mock::xen.grants.clear();
     mock::xen.fail_at = mock::xen.calls + 2; // the look-up of the reason
     mock::xen.fail_error = ENOMEM;
