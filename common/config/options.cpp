@@ -1,6 +1,8 @@
 #include "common/config/options.hpp"
 
+#include "common/config/policies.hpp"
 #include "common/config/text.hpp"
+#include "common/config/wwn.hpp"
 
 #include <algorithm>
 #include <array>
@@ -17,11 +19,6 @@ bool is_name(std::string_view text) {
            std::all_of(text.begin(), text.end(), [](char c) {
                return is_letter(c) || is_digit(c) || c == '.' || c == '_' || c == '-';
            });
-}
-
-bool is_wwn_pair(std::string_view text) {
-    return text.size() == 33 && text[16] == ':' && is_hex(text.substr(0, 16)) &&
-           is_hex(text.substr(17));
 }
 
 bool set_text(std::string& where, std::string_view value, bool good) {
@@ -41,6 +38,13 @@ bool set_exclusive(EntryOptions& options, std::string_view value) {
     if (value == "yes" || value == "no")
         options.exclusive = value == "yes";
     return options.exclusive.has_value();
+}
+
+bool set_vport(EntryOptions& options, std::string_view value) {
+    const auto choice = parse_vport_choice(value);
+    if (choice)
+        options.vport = to_string(*choice);
+    return choice.has_value();
 }
 
 bool never(const EntryOptions& /*options*/) {
@@ -69,38 +73,44 @@ constexpr std::array forms{
         "the longest time a command may have at a SCSI device that is passed through; "
         "commands that take long by nature, such as FORMAT UNIT, are bound by it, too",
         "a number of seconds from 1 to 172800",
-        "what the guest says, else what is usual for the command", "timeout=30", "",
+        "what the guest says, else what the device recommends, else what is usual for the command; "
+        "max-timeout of pvscsid.toml bounds it for all LUNs",
+        "timeout=30", "",
         [](EntryOptions& o, std::string_view v) { return set_number(o.timeout, v, max_timeout); },
         [](const EntryOptions& o) { return o.timeout.has_value(); }, never},
     OptionForm{"exclusive", "yes|no",
                "no: the backing is shared with the LUNs whose entries say so as well, and all of "
                "them may write to it. Safe only for guests that see to each other themselves, as "
-               "cluster file systems do; nothing here keeps them apart",
+               "cluster file systems do; nothing here keeps them apart but what they reserve",
                "yes or no", "yes: who may write to it has it alone", "exclusive=no", "",
                set_exclusive, [](const EntryOptions& o) { return o.exclusive.has_value(); }, never},
     OptionForm{"feature-host", "",
                "the guest gets the whole host adapter of the device, with all its units; the same "
                "as VDEV 'host'",
-               "", "one unit", "feature-host", "giving a whole host adapter",
+               "", "one unit", "feature-host", "",
                [](EntryOptions& o, std::string_view) { return o.whole_host = true; },
-               [](const EntryOptions& o) { return o.whole_host; },
-               [](const EntryOptions& o) { return o.whole_host; }},
+               [](const EntryOptions& o) { return o.whole_host; }, never},
     OptionForm{
-        "policy", "NAME", "which commands the guest may send",
-        "1 to 64 letters, digits, '.', '_' and '-'", "all commands", "policy=safe",
-        "a policy of commands",
-        [](EntryOptions& o, std::string_view v) { return set_text(o.policy, v, is_name(v)); },
-        [](const EntryOptions& o) { return !o.policy.empty(); },
-        [](const EntryOptions& o) { return !o.policy.empty(); }},
-    OptionForm{"vport", "auto|WWPN:WWNN",
-               "the unit is reached through a Fibre Channel port of the guest's own (NPIV)",
-               "'auto', or two names of 16 hexadecimal digits with a colon between them",
-               "the host's port", "vport=auto", "a virtual Fibre Channel port",
-               [](EntryOptions& o, std::string_view v) {
-                   return set_text(o.vport, v, v == "auto" || is_wwn_pair(v));
-               },
-               [](const EntryOptions& o) { return !o.vport.empty(); },
-               [](const EntryOptions& o) { return !o.vport.empty(); }},
+        "policy", "[audit:]NAME",
+        "which commands the guest may send; with audit: what the policy would refuse is logged and "
+        "counted, and passes",
+        "a policy's name of 1 to 64 letters, digits, '.', '_' and '-', with or without audit: "
+        "before it",
+        "of a SCSI device that is passed through 'default', else none", "policy=audit:tape", "",
+        [](EntryOptions& o, std::string_view v) {
+            return set_text(o.policy, v, parse_policy_choice(v).has_value());
+        },
+        [](const EntryOptions& o) { return !o.policy.empty(); }, never},
+    OptionForm{
+        "vport", "auto|WWPN:WWNN[@PORT]",
+        "the unit is reached through a Fibre Channel port of the guest's own (NPIV), which "
+        "is there for as long as the guest; with auto it gets names out of the host's pool "
+        "and keeps them. PORT is the WWPN of the host's port that it is to be on",
+        "'auto', or two different names, the port's and then the node's, with a colon "
+        "between them; then nothing, or @ and the name of a port of the host. A name has 16 "
+        "hexadecimal digits, maybe with 0x before them, or with colons between pairs of them",
+        "the host's own port; and the only one of the host's that can have it", "vport=auto", "",
+        set_vport, [](const EntryOptions& o) { return !o.vport.empty(); }, never},
 };
 
 std::string usage(const OptionForm& form) {

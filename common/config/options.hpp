@@ -23,8 +23,8 @@ struct EntryOptions {
     std::optional<unsigned> queue_depth;
     std::optional<unsigned> timeout; ///< seconds
     std::optional<bool> exclusive;
-    std::string policy; ///< may be empty
-    std::string vport;  ///< may be empty
+    std::string policy; ///< as parse_policy_choice() takes it; may be empty
+    std::string vport;  ///< as parse_vport_choice() takes it, in one spelling; may be empty
 };
 
 inline constexpr unsigned max_queue_depth = 256;

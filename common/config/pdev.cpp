@@ -2,6 +2,7 @@
 
 #include "common/config/remote_pdev.hpp"
 #include "common/config/text.hpp"
+#include "common/config/wwn.hpp"
 
 #include <algorithm>
 #include <array>
@@ -28,6 +29,18 @@ bool has_control_character(std::string_view text) {
     });
 }
 
+/// Without the empty and "." parts, which lead nowhere; ".." stays, it depends on links.
+std::string without_detours(std::string_view path) {
+    std::string plain;
+    while (!path.empty()) {
+        const auto end = std::min(path.find('/'), path.size());
+        if (const auto part = path.substr(0, end); !part.empty() && part != ".")
+            plain.append("/").append(part);
+        path.remove_prefix(std::min(end + 1, path.size()));
+    }
+    return plain.empty() ? "/" : plain;
+}
+
 Parsed with_path(PdevKind kind, std::string_view path) {
     if (path.empty())
         return refuse("the path is missing", "an absolute path after the colon");
@@ -36,7 +49,7 @@ Parsed with_path(PdevKind kind, std::string_view path) {
                       "an absolute path, beginning with '/'");
     if (path.back() == '/')
         return refuse("the path names a directory", "the path of a file");
-    return Pdev{kind, std::string(path), 0};
+    return Pdev{kind, without_detours(path), 0};
 }
 
 Parsed with_size(PdevKind kind, std::string_view text) {
@@ -129,14 +142,18 @@ constexpr std::array rows{
     Row{{PdevKind::null, "null:SIZE", "a disk that moves no data, for measuring", "null:1T", ""},
         [](std::string_view text) { return text.starts_with("null:"); },
         size_after_colon<PdevKind::null>},
-    Row{{PdevKind::iscsi, "iscsi://PORTAL/TARGET/LUN",
-         "a unit of an iSCSI target, without a node on this host",
-         "iscsi://10.0.0.1:3260/iqn.2003-01.org.example:disks/0", "an iSCSI unit"},
+    Row{{PdevKind::iscsi, "iscsi://[USER@]PORTAL/TARGET/LUN",
+         "a unit of an iSCSI target, without a node on this host, passed through; USER is one of "
+         "the CHAP secrets of pvscsid.toml(5)",
+         "iscsi://10.0.0.1:3260/iqn.2003-01.org.example:disks/0", ""},
         [](std::string_view text) { return text.starts_with("iscsi:"); },
         parse_iscsi},
-    Row{{PdevKind::fc, "fc.<16hex>:<lun>",
-         "a unit behind the Fibre Channel target port with this name, through any host port",
-         "fc.500507680120a1b2:0", "a unit by its Fibre Channel target port"},
+    Row{{PdevKind::fc, "fc.<16hex>:<lun>[@<16hex>]",
+         "the SCSI device with this LUN behind the Fibre Channel target port with this name, "
+         "passed "
+         "through; reached by the host's port whose name is after the @, else by the only one that "
+         "it is behind. Names may also be written with 0x before them, or with colons",
+         "fc.500507680120a1b2:0", ""},
         [](std::string_view text) { return text.starts_with("fc."); },
         parse_fc},
 };
@@ -205,6 +222,37 @@ Expected<std::uint64_t, Refusal> parse_size(std::string_view text) {
     return bytes;
 }
 
+namespace {
+
+/// xend looked below /dev for what was no path, and took what scsi_id(8) prints; neither tells for
+/// sure what is meant, so it is only proposed.
+std::string probably_meant(std::string_view text) {
+    constexpr std::array<std::string_view, 6> nodes{"sg", "sd", "st", "nst", "sr", "scd"};
+    constexpr std::size_t naa_digits = 16;
+    const auto is_hex = [](char c) {
+        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+    };
+    const std::string name(text);
+    const bool plain = std::all_of(text.begin(), text.end(), [](char c) {
+        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z');
+    });
+    const bool hex = std::all_of(text.begin(), text.end(), is_hex);
+    if (plain && !hex && std::any_of(nodes.begin(), nodes.end(), [&](std::string_view node) {
+            return text.size() > node.size() && text.starts_with(node);
+        }))
+        return "/dev/" + name + " if that is meant; else ";
+    if (text.starts_with("wwn-0x") || text.starts_with("scsi-"))
+        return "/dev/disk/by-id/" + name + " if that is meant; else ";
+    if (hex && text.size() == naa_digits)
+        return "naa." + name + ":LUN if that is meant; else ";
+    // The type of the designator, and 16 or 32 digits.
+    if (hex && (text.size() == naa_digits + 1 || text.size() == 2 * naa_digits + 1))
+        return "/dev/disk/by-id/scsi-" + name + " if that is meant; else ";
+    return "";
+}
+
+} // namespace
+
 Expected<Pdev, Refusal> parse_pdev(std::string_view text) {
     if (text.empty())
         return refuse("PDEV is missing", known_forms());
@@ -216,26 +264,7 @@ Expected<Pdev, Refusal> parse_pdev(std::string_view text) {
     if (text.front() == '/')
         return refuse("a path outside /dev needs to say what it is",
                       "file:PATH for a disk, iso:PATH for a CD/DVD drive");
-    return refuse("PDEV has no form that is known", known_forms());
-}
-
-bool is_unstable(const Pdev& pdev) noexcept {
-    if (pdev.kind == PdevKind::address)
-        return true;
-    if (pdev.kind != PdevKind::device)
-        return false;
-    // Nodes that the kernel numbers in the order in which it meets the devices; links below
-    // /dev/disk, /dev/tape and the like are made from what the device says of itself.
-    constexpr std::array<std::string_view, 8> prefixes{"sg", "sd",  "st",  "nst",
-                                                       "sr", "scd", "sch", "bsg/"};
-    const auto node = std::string_view(pdev.path).substr(std::string_view("/dev/").size());
-    return std::any_of(prefixes.begin(), prefixes.end(), [&](std::string_view prefix) {
-        if (!node.starts_with(prefix))
-            return false;
-        const auto rest = node.substr(prefix.size());
-        return !rest.empty() && rest.find('/') == std::string_view::npos &&
-               (prefix == "sd" ? is_letter(rest.front()) : is_digit(rest.front()));
-    });
+    return refuse("PDEV has no form that is known", probably_meant(text) + known_forms());
 }
 
 std::string backing_key(const Pdev& pdev) {
@@ -247,10 +276,14 @@ std::string backing_key(const Pdev& pdev) {
     case PdevKind::address:
         return to_string(pdev.address);
     case PdevKind::wwn:
-    case PdevKind::fc:
         return pdev.name + ":" + std::to_string(pdev.address.lun);
+    case PdevKind::fc:
+        // Behind each port of the host it is a device of its own.
+        return pdev.name + ":" + std::to_string(pdev.address.lun) +
+               (pdev.through.is_none() ? "" : "@" + to_string(pdev.through));
     case PdevKind::iscsi:
-        return pdev.portal + "/" + pdev.name + "/" + std::to_string(pdev.address.lun);
+        // A target's name is its own in the whole world, whichever portal it is reached by.
+        return pdev.name + "/" + std::to_string(pdev.address.lun);
     case PdevKind::ram:
     case PdevKind::null:
         break;

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "common/base/expected.hpp"
+#include "common/config/wwn_value.hpp"
 
 #include <cstdint>
 #include <span>
@@ -32,11 +33,13 @@ struct ScsiAddress {
 
 struct Pdev {
     PdevKind kind = PdevKind::device;
-    std::string path;       ///< device, file, iso: absolute
+    std::string path;       ///< device, file, iso: absolute, without "//" and "/./"
     std::uint64_t size = 0; ///< ram, null: bytes
     ScsiAddress address{};  ///< address; of wwn, iscsi and fc the LUN alone
     std::string name{};   ///< wwn: "naa.…", fc: "fc.…", both in lower case; iscsi: the target's
     std::string portal{}; ///< iscsi: host or host:port
+    std::string user{};   ///< iscsi: of CHAP; may be empty
+    Wwn through{};        ///< fc: the WWPN of the host's port, a virtual one or not; none: any
 };
 
 /// Why a text is refused: what is wrong with it and what would be right, both part of a sentence.
@@ -65,8 +68,10 @@ inline constexpr std::uint64_t max_pdev_size = std::uint64_t{1} << 62;
 [[nodiscard]] Expected<std::uint64_t, Refusal> parse_size(std::string_view text);
 
 /// A name that may lead to another unit after the next boot or after a cable was moved: h:c:t:l,
-/// /dev/sdX and the like.
-[[nodiscard]] bool is_unstable(const Pdev& pdev) noexcept;
+/// /dev/sdX, /dev/dm-3, /dev/cdrom and the like, also behind file: and iso:.
+[[nodiscard]] bool is_unstable(const Pdev& pdev);
+/// The same of an absolute path alone.
+[[nodiscard]] bool is_unstable_name(std::string_view path);
 
 /// The same for two texts that say the same; empty for what nobody else can have (ram:, null:).
 [[nodiscard]] std::string backing_key(const Pdev& pdev);

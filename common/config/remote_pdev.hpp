@@ -8,9 +8,10 @@ namespace pvscsi::config {
 
 /// "naa.<16hex>:<lun>"
 [[nodiscard]] Expected<Pdev, Refusal> parse_wwn(std::string_view text);
-/// "fc.<16hex>:<lun>"
+/// "fc.<16hex>:<lun>[@<16hex>]", the names in any spelling of wwn.hpp
 [[nodiscard]] Expected<Pdev, Refusal> parse_fc(std::string_view text);
-/// "iscsi://PORTAL/TARGET/LUN", where PORTAL is HOST[:PORT] and an IPv6 address stands in brackets
+/// "iscsi://[USER@]PORTAL/TARGET/LUN", where PORTAL is HOST[:PORT] and an IPv6 address stands in
+/// brackets
 [[nodiscard]] Expected<Pdev, Refusal> parse_iscsi(std::string_view text);
 
 } // namespace pvscsi::config

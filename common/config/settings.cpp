@@ -37,12 +37,14 @@ class Reader {
                 return key.table == name.str();
             });
             if (!known)
-                complain(node, fmt::format("\"{}\" is not known; expected [daemon], [allow] or "
-                                           "[domains]",
+                complain(node, fmt::format("\"{}\" is not known; expected [daemon], [allow], "
+                                           "[inject], [domains], [npiv], [iscsi] or [policy.NAME]",
                                            name.str()));
             else if (table == nullptr)
                 complain(node,
                          fmt::format("\"{}\" is no table; expected [{}]", name.str(), name.str()));
+            else if (name.str() == policy_table)
+                read_policies(*table);
             else
                 read_table(name.str(), *table);
         }
@@ -52,6 +54,24 @@ class Reader {
     SettingsMistakes mistakes;
 
   private:
+    void read_policies(const toml::table& policies) {
+        for (const auto& [name, node] : policies) {
+            const auto* const table = node.as_table();
+            if (table == nullptr)
+                complain(node, fmt::format("\"{}\" is no table; expected [policy.{}]", name.str(),
+                                           name.str()));
+            else if (!is_policy_name(name.str()) || find_profile(name.str()) != nullptr)
+                complain(node, fmt::format("\"{}\" is no name for a policy; expected 1 to 64 "
+                                           "letters, digits, '.', '_' and '-', and no profile's "
+                                           "name",
+                                           name.str()));
+            else {
+                settings.policies.emplace_back().name = name.str();
+                read_table(policy_table, *table);
+            }
+        }
+    }
+
     void read_table(std::string_view table, const toml::table& values) {
         for (const auto& [name, node] : values) {
             const auto& keys = settings_keys();
@@ -97,8 +117,13 @@ Expected<Settings, SettingsMistakes> read_settings(const std::string& file, bool
         return parse_settings(*text, file);
     if (text.error().code == ENOENT && !must_exist)
         return Settings{};
-    return unexpected(
-        SettingsMistakes{fmt::format("{}: cannot be read: {}", file, text.error().reason)});
+    // Who runs with it has read it before.
+    const char* const remedy =
+        text.error().code == ENOENT
+            ? "; expected the file that was named, an empty one for all defaults"
+            : "";
+    return unexpected(SettingsMistakes{
+        fmt::format("{}: cannot be read: {}{}", file, text.error().reason, remedy)});
 }
 
 bool allows_device(const Settings& settings, const std::string& path) {
@@ -106,6 +131,14 @@ bool allows_device(const Settings& settings, const std::string& path) {
         return true;
     return std::any_of(settings.devices->begin(), settings.devices->end(), [&](const auto& like) {
         return ::fnmatch(like.c_str(), path.c_str(), FNM_PATHNAME) == 0;
+    });
+}
+
+bool allows_target(const Settings& settings, const std::string& name) {
+    if (!settings.targets)
+        return true;
+    return std::any_of(settings.targets->begin(), settings.targets->end(), [&](const auto& like) {
+        return ::fnmatch(like.c_str(), name.c_str(), FNM_CASEFOLD) == 0;
     });
 }
 
@@ -123,6 +156,10 @@ bool allows_file(const Settings& settings, const std::string& path) {
 
 std::string settings_file(const std::string& host_dir) {
     return host_dir.empty() ? std::string(default_settings_file) : host_dir + "/pvscsid.toml";
+}
+
+std::string usual_record_dir(const std::string& host_dir) {
+    return host_dir.empty() ? "/var/lib/pvscsi" : host_dir + "/units";
 }
 
 std::vector<std::string> domain_file_patterns(const Settings& settings,

@@ -14,20 +14,44 @@ constexpr std::size_t columns = 100;
 struct Table {
     std::string_view name;
     std::string_view meaning;
+    std::string_view title{};   ///< in the manual, if it is not the name
+    std::string_view example{}; ///< of a title
 };
+
+std::string_view title_of(const Table& table) {
+    return table.title.empty() ? table.name : table.title;
+}
+std::string_view example_of(const Table& table) {
+    return table.example.empty() ? table.name : table.example;
+}
 
 constexpr std::array tables{
     Table{"daemon",
           "How the daemon runs. What its command line says goes before this. Read when it "
-          "starts, and not again"},
+          "starts, and not again but for max-timeout"},
     Table{"allow",
           "What entries may name. An entry that names something else is refused, or not "
           "served, with the reason in the node error. Without a key everything may be "
           "named. In a pattern, as of glob(7), no * or ? stands for a slash. Read again by "
           "systemctl reload pvscsid, for LUNs that are opened from then on"},
+    Table{"inject",
+          "Faults on purpose. Not on a host whose data are needed. Read again by systemctl "
+          "reload pvscsid"},
     Table{"domains", "The domains that get their units without pvscsictl create. Those that "
                      "pvscsictl define has made known come in addition. Read again by systemctl "
                      "reload pvscsid"},
+    Table{"npiv",
+          "Fibre Channel ports of guests' own: vport= in vscsi-config(5). Read again by systemctl "
+          "reload pvscsid"},
+    Table{"iscsi",
+          "How units of iSCSI targets, iscsi:// in vscsi-config(5), are logged in to. Read again "
+          "by systemctl reload pvscsid, for LUNs that are opened from then on. The service has no "
+          "network unless it is given one: pvscsid(8)"},
+    Table{policy_table,
+          "A policy of this host's own, which an entry asks for by policy=NAME; profiles and "
+          "classes of commands are in vscsi-config(5). Any number of such tables. Read again by "
+          "systemctl reload pvscsid, for LUNs that are opened from then on",
+          "policy.NAME", "policy.archive"},
 };
 
 /// Wrapped, each line after `start`.
@@ -80,14 +104,14 @@ the file is
 in its directory.
 )";
     for (const Table& table : tables) {
-        text += ".SH [" + man_text(table.name) + "]\n" + man_text(table.meaning) + ".\n";
+        text += ".SH [" + man_text(title_of(table)) + "]\n" + man_text(table.meaning) + ".\n";
         for (const SettingsKey& key : settings_keys())
             if (key.table == table.name)
                 add_key(text, key);
     }
     text += ".SH EXAMPLE\n.nf\n";
     for (const Table& table : tables) {
-        text += "[" + man_text(table.name) + "]\n";
+        text += "[" + man_text(example_of(table)) + "]\n";
         for (const SettingsKey& key : settings_keys())
             if (key.table == table.name)
                 text += man_text(std::string(key.name) + " = " + std::string(key.example)) + "\n";
@@ -104,7 +128,7 @@ std::string settings_example() {
     for (const Table& table : tables) {
         text += "\n";
         add_comment(text, "#", std::string(table.meaning) + ".");
-        text += "[" + std::string(table.name) + "]\n";
+        text += "[" + std::string(example_of(table)) + "]\n";
         for (const SettingsKey& key : settings_keys()) {
             if (key.table != table.name)
                 continue;

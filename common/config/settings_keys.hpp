@@ -32,6 +32,10 @@ struct SettingsKey {
     std::string_view example;  ///< of a value, as TOML
 };
 
+/// The table of tables: its keys are those of each [policy.NAME], and are taken for the last one of
+/// Settings::policies.
+inline constexpr std::string_view policy_table = "policy";
+
 [[nodiscard]] const std::vector<SettingsKey>& settings_keys();
 
 } // namespace pvscsi::config

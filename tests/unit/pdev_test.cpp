@@ -45,6 +45,20 @@ TEST_CASE("every form of PDEV is understood") {
     CHECK(pdev->size == row.size);
 }
 
+TEST_CASE("a unit of an iSCSI target is its name, its LUN and who asks") {
+    const auto pdev = parse_pdev("iscsi://Web-1@SAN.example:3261/IQN.2003-01.x:y/300");
+    REQUIRE_FALSE(pdev); // RFC 7143 4.2.7.1: the form is in lower case
+    const auto unit = parse_pdev("iscsi://Web-1@SAN.example:3261/iqn.2003-01.X:y/300");
+    REQUIRE(unit);
+    CHECK(unit->kind == PdevKind::iscsi);
+    CHECK(unit->user == "Web-1");
+    CHECK(unit->portal == "san.example:3261");
+    CHECK(unit->name == "iqn.2003-01.x:y");
+    CHECK(unit->address.lun == 300);
+    CHECK(parse_pdev("iscsi://[fe80::1]/eui.0123/0")->user.empty());
+    CHECK(unserved(PdevKind::iscsi).empty());
+}
+
 TEST_CASE("a wrong PDEV is refused with what would be right") {
     const auto row = GENERATE(
         Refused{"", "PDEV is missing", "/dev/NODE"}, Refused{"sda", "no form", "file:PATH"},
@@ -76,16 +90,31 @@ TEST_CASE("a wrong PDEV is refused with what would be right") {
 TEST_CASE("names that the kernel gives anew with each boot are known") {
     const auto unstable = [](const char* text) { return is_unstable(*parse_pdev(text)); };
     for (const char* const text :
-         {"1:0:2:0", "/dev/sg0", "/dev/sda", "/dev/sdab1", "/dev/st0", "/dev/nst1", "/dev/nst0a",
-          "/dev/sr0", "/dev/scd0", "/dev/sch0", "/dev/bsg/1:0:0:0"}) {
+         {"1:0:2:0",          "/dev/sg0",      "/dev/sda",   "/dev/sdab1",       "/dev/st0",
+          "/dev/nst1",        "/dev/nst0a",    "/dev/sr0",   "/dev/scd0",        "/dev/sch0",
+          "/dev/bsg/1:0:0:0", "/dev/./sdb",    "/dev//sdb",  "/dev/disk/../sdb", "/dev/sdb1",
+          "/dev/cdrom",       "/dev/dvdrw1",   "/dev/dm-3",  "/dev/md127",       "/dev/nvme0n1p2",
+          "/dev/vda",         "/dev/xvdb1",    "/dev/loop0", "file:/dev/sdb",    "file:/dev//loop3",
+          "iso:/dev/sr0",     "iso:/dev/cdrom"}) {
         CAPTURE(text);
         CHECK(unstable(text));
     }
     for (const char* const text :
          {"/dev/disk/by-id/scsi-3600", "/dev/disk/by-path/pci-0", "/dev/vg/sda", "/dev/mapper/sda",
-          "/dev/sg", "/dev/sd1", "/dev/tape/by-id/x", "file:/dev/sda", "ram:1M",
-          "naa.5000c500a1b2c3d4:0", "/dev/loop0", "/dev/nvme0n1"}) {
+          "/dev/sg", "/dev/sd1", "/dev/tape/by-id/x", "file:/srv/sda", "ram:1M", "/dev/md/home",
+          "naa.5000c500a1b2c3d4:0", "/dev/loop-control", "/dev/nvme-fabrics", "/dev/cdroms",
+          "iso:/srv/dev/sr0", "file:/dev/disk/by-id/nvme-x"}) {
         CAPTURE(text);
         CHECK_FALSE(unstable(text));
     }
+}
+
+TEST_CASE("detours in a path lead nowhere else") {
+    const auto path = [](const char* text) { return parse_pdev(text)->path; };
+    CHECK(path("/dev/./sdb") == "/dev/sdb");
+    CHECK(path("/dev//sdb") == "/dev/sdb");
+    CHECK(path("file://srv/./a//b") == "/srv/a/b");
+    CHECK(path("file:/srv/../a.img") == "/srv/../a.img"); // /srv may be a link
+    CHECK(path("file:/srv/.a/..b") == "/srv/.a/..b");
+    CHECK(backing_key(*parse_pdev("file:/srv//a")) == backing_key(*parse_pdev("file:/srv/a")));
 }
