@@ -1,5 +1,6 @@
 #include "backend/targets/backing.hpp"
 
+#include "backend/targets/other_ways.hpp"
 #include "common/base/log.hpp"
 
 #include <algorithm>
@@ -80,6 +81,8 @@ void open_and_lock(Backing& backing, const std::string& path, const struct ::sta
     if (!backing.fd)
         fail(errno, "cannot open " + path + (sharing.read_only ? "" : " for writing"));
     lock_backing(backing.fd.get(), path, sharing);
+    if (backing.block_device)
+        backing.other_ways = lock_other_ways(path, sharing);
 }
 
 std::string queue_attribute(dev_t device, const char* name) {

@@ -8,12 +8,16 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace pvscsi::backend {
 
 struct Backing {
     std::unique_ptr<DeviceClaim> claim; ///< of a block device that writers share
     UniqueFd fd;
+    /// Locked, and nothing else: other ways to the same data, a disk's sg nodes, the image that a
+    /// loop device lies on.
+    std::vector<UniqueFd> other_ways;
     bool block_device = false;
     bool direct = false; ///< O_DIRECT is set
     MediumLimits limits;

@@ -46,6 +46,7 @@ bool ignores_the_end(const MediumOp& op, bool block_device) noexcept {
 BlockMedium::BlockMedium(const std::string& path, const Options& options) : path_(path) {
     Backing backing = open_backing(path, options.sharing, options.block_size, options.direct);
     claim_ = std::move(backing.claim);
+    other_ways_ = std::move(backing.other_ways);
     fd_ = std::move(backing.fd);
     limits_ = backing.limits;
     direct_ = backing.direct;

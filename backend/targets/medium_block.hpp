@@ -20,6 +20,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace pvscsi::backend {
 
@@ -58,6 +59,7 @@ class BlockMedium final : public Medium {
 
     const std::string path_;
     std::unique_ptr<DeviceClaim> claim_; ///< let go of after the file
+    std::vector<UniqueFd> other_ways_;   ///< the same
     UniqueFd fd_;
     MediumLimits limits_;
     bool direct_ = false;

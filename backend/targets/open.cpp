@@ -3,6 +3,7 @@
 
 #include "backend/targets/cd.hpp"
 #include "backend/targets/disk.hpp"
+#include "backend/targets/iscsi/open.hpp"
 #include "backend/targets/medium_block.hpp"
 #include "backend/targets/medium_ram.hpp"
 #include "backend/targets/sg/open.hpp"
@@ -58,7 +59,7 @@ std::unique_ptr<Target> open_unit(const LunConfig& config, const config::Pdev& p
 
 } // namespace
 
-std::unique_ptr<Target> make_target(const LunConfig& config) {
+std::unique_ptr<Target> make_target(const LunConfig& config, const OpenedFor& whom) {
     const auto pdev = config::parse_pdev(config.pdev);
     if (!pdev)
         throw std::runtime_error(
@@ -68,11 +69,10 @@ std::unique_ptr<Target> make_target(const LunConfig& config) {
         return open_device(config, pdev->path);
     case config::PdevKind::address:
     case config::PdevKind::wwn:
+    case config::PdevKind::fc:
         return open_unit(config, *pdev);
     case config::PdevKind::iscsi:
-    case config::PdevKind::fc:
-        throw std::runtime_error(fmt::format("{}: {} is not served by this version", config.pdev,
-                                             config::unserved(pdev->kind)));
+        return open_iscsi_target(*pdev, config, whom);
     case config::PdevKind::file:
         return open_disk(config, pdev->path);
     case config::PdevKind::iso:

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <fmt/format.h>
-#include <fstream>
 #include <stdexcept>
 #include <string>
 #include <sys/mman.h>
@@ -31,16 +30,6 @@ std::uint64_t untouched_of(std::span<std::byte> memory, std::vector<unsigned cha
 }
 
 } // namespace
-
-std::optional<std::uint64_t> memory_available() {
-    std::ifstream info("/proc/meminfo");
-    std::string key;
-    std::uint64_t kibibytes = 0;
-    for (std::string rest; info >> key >> kibibytes && std::getline(info, rest);)
-        if (key == "MemAvailable:")
-            return kibibytes * 1024;
-    return {};
-}
 
 RamLedger& RamLedger::of_process() {
     static RamLedger ledger;

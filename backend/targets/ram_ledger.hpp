@@ -5,6 +5,8 @@
 // Thread: any; disks are opened on the control thread and let go on their workers.
 #pragma once
 
+#include "backend/memory_available.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -14,9 +16,6 @@
 #include <vector>
 
 namespace pvscsi::backend {
-
-/// MemAvailable of /proc/meminfo, in bytes; nothing if the kernel does not say.
-std::optional<std::uint64_t> memory_available();
 
 class RamLedger {
   public:

@@ -1,4 +1,4 @@
-// An SgTarget on a loop of its own, driven as the queue drives it.
+// A target on a loop of its own, driven as the queue drives it.
 #pragma once
 
 #include "backend/targets/sg/target.hpp"
@@ -45,29 +45,20 @@ class Owner final : public backend::RequestOwner {
     std::vector<backend::Request*> ended;
 };
 
-struct SgBench {
-    SgBench() {
+struct TargetBench {
+    TargetBench() {
         for (unsigned i = 0; i < 17; ++i)
             requests.push_back(std::make_unique<backend::Request>(owner));
     }
-    ~SgBench() {
+    ~TargetBench() {
         if (target)
             target->detach();
         target.reset();
         settle();
     }
-    SgBench(const SgBench&) = delete;
-    SgBench& operator=(const SgBench&) = delete;
+    TargetBench(const TargetBench&) = delete;
+    TargetBench& operator=(const TargetBench&) = delete;
 
-    void attach(std::shared_ptr<backend::SgDevice> device, bool read_only,
-                backend::SgPatience patience, std::chrono::seconds longest = {},
-                std::shared_ptr<backend::SgLeftovers> leftovers =
-                    std::make_shared<backend::SgLeftovers>()) {
-        target = std::make_unique<backend::SgTarget>(std::move(device), read_only, patience,
-                                                     longest, std::move(leftovers));
-        target->on_failure = [this](const std::string& reason) { failures.push_back(reason); };
-        target->attach(context);
-    }
     /// Lets the loop do what is ready.
     void settle() {
         context.restart();
@@ -134,8 +125,22 @@ struct SgBench {
     Owner owner;
     std::vector<std::unique_ptr<backend::Request>> requests;
     std::set<unsigned> at_device;
-    std::unique_ptr<backend::SgTarget> target;
+    std::unique_ptr<backend::Target> target;
     std::vector<std::string> failures;
+};
+
+struct SgBench : TargetBench {
+    void attach(std::shared_ptr<backend::SgDevice> device, bool read_only,
+                backend::SgPatience patience, std::chrono::seconds longest = {},
+                std::shared_ptr<backend::SgLeftovers> leftovers =
+                    std::make_shared<backend::SgLeftovers>()) {
+        auto sg = std::make_unique<backend::SgTarget>(std::move(device), read_only, patience,
+                                                      longest, std::move(leftovers));
+        sg->on_failure = [this](const std::string& reason) { failures.push_back(reason); };
+        sg->attach(context);
+        target = std::move(sg);
+    }
+    backend::SgTarget& sg() { return static_cast<backend::SgTarget&>(*target); }
 };
 
 } // namespace pvscsi::test

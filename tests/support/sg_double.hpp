@@ -107,7 +107,7 @@ class SgFileDouble final : public backend::SgFile {
     std::shared_ptr<SgFileState> state_;
 };
 
-class SgDeviceDouble final : public backend::SgDevice {
+class SgDeviceDouble : public backend::SgDevice {
   public:
     const std::string& node() const noexcept override { return node_; }
     std::uint8_t type() const noexcept override { return device_type; }
@@ -125,6 +125,19 @@ class SgDeviceDouble final : public backend::SgDevice {
         return reset_error;
     }
     bool busy() noexcept override { return commands_at_it; }
+    /// Knows but ALLOW MEDIUM REMOVAL.
+    std::optional<scsi::Sense> ask(std::span<const std::uint8_t> cdb, std::span<std::uint8_t>,
+                                   std::chrono::milliseconds) override {
+        if (cdb[0] != 0x1e || (cdb[4] & 0x03) != 0)
+            return {};
+        const std::lock_guard lock(mutex_);
+        ++allowed;
+        if (allow_senses.empty())
+            return scsi::Sense{};
+        const auto sense = allow_senses.front();
+        allow_senses.pop_front();
+        return sense;
+    }
     /// What the i-th file that was opened has, and how many there were: a reset opens one.
     SgFileState& file(std::size_t i) {
         const std::lock_guard lock(mutex_);
@@ -149,6 +162,8 @@ class SgDeviceDouble final : public backend::SgDevice {
     std::atomic<int> open_error = 0;
     std::atomic<int> reset_error = 0;
     std::atomic<int> resets = 0;
+    std::atomic<int> allowed = 0; ///< how often it was told to let go of its medium
+    std::deque<std::optional<scsi::Sense>> allow_senses; ///< for the next of these; then none
     std::atomic<bool> commands_at_it = false;
 
   private:

@@ -26,7 +26,7 @@ struct Bed {
         SgOperation* const operation = operations.take(*requests.back(), length);
         if (operation != nullptr) {
             operations.rename(*operation);
-            operations.submitted(*operation, *channel);
+            operations.submitted(*operation, channel.get());
         }
         return operation;
     }

@@ -1,5 +1,6 @@
 // Units named by their address or by their own name, in a tree that looks like /sys.
 #include "backend/targets/sg/resolve.hpp"
+#include "tests/support/fake_fc.hpp"
 #include "tests/support/temp_folder.hpp"
 
 #include <catch2/catch.hpp>
@@ -64,6 +65,20 @@ TEST_CASE("several paths to one unit are not chosen from") {
     CHECK(sysfs.find("1:0:0:0") == "/dev/sg1");
 }
 
+TEST_CASE("what the kernel has read of a unit's identification is there as it is") {
+    const Sysfs sysfs;
+    sysfs.add("1:0:2:0", "sg4", "naa.ab01");
+    sysfs.add("1:0:2:1", "sg5", "");
+    const std::string page{"\x00\x83\x00\x06\x01\x03\x00\x02\xab\n", 10};
+    std::ofstream(sysfs.folder.path("bus/scsi/devices/1:0:2:0/vpd_pg83")) << page;
+    const auto bytes = identification_of("/dev/sg4", sysfs.folder.path(""));
+    CHECK(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()) == page);
+    CHECK(identification_of("/dev/sg5", sysfs.folder.path("")).empty());
+    CHECK(identification_of("/dev/sg6", sysfs.folder.path("")).empty());
+    CHECK(have_kernel_look_again("/dev/sg4") ==
+          "have the kernel look again (echo 1 > /sys/class/scsi_generic/sg4/device/rescan)");
+}
+
 TEST_CASE("a host without SCSI devices has none") {
     const Sysfs sysfs;
     CHECK_THAT(sysfs.find("1:0:2:0"), Catch::StartsWith("there is no SCSI device"));
@@ -101,4 +116,18 @@ TEST_CASE("the other paths to a unit have its name and its LUN") {
     CHECK(others("/dev/sg5").empty());
     CHECK(others("/dev/sg7").empty()); // nobody can tell
     CHECK(others("/dev/sg99").empty());
+}
+
+TEST_CASE("a unit is found by the Fibre Channel port that has it") {
+    test::FakeFc fc;
+    fc.add_port(1, "5001438000000001:5001438000000000");
+    const std::string target = fc.add_remote(1, "5005076800000001:5005076800000000");
+    fc.add_unit(target, 3, "sg4");
+    const auto find = [&](const char* text) {
+        const auto found = path_of(config::parse_pdev(text).value(), fc.sys());
+        return found ? *found : found.error().reason;
+    };
+    CHECK(find("fc.50:05:07:68:00:00:00:01:3") == "/dev/sg4");
+    CHECK(find("fc.5005076800000001:3@5001438000000001") == "/dev/sg4");
+    CHECK_THAT(find("fc.5005076800000001:4"), Catch::Contains("shows this port no LUN 4"));
 }

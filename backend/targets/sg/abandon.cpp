@@ -14,8 +14,10 @@ using State = SgOperation::State;
 void SgTarget::leave_aside(SgOperation& operation, HostCode host) noexcept {
     Request& request = *operation.request;
     operations_.abandoned(operation);
+    line_.leave(operation);
     request.outcome = host_outcome(host);
     request.finish();
+    take_turns_soon();
 }
 
 void SgTarget::end_overdue() noexcept {
@@ -40,6 +42,10 @@ void SgTarget::end_overdue() noexcept {
 }
 
 void SgTarget::reset(std::function<void(bool success)> done) noexcept {
+    for (SgOperation& operation : operations_)
+        if (operation.waits() || (one_at_a_time_ && operation.state == State::preparing))
+            operation.end_as = HostCode::reset;
+    take_turns_soon();
     reset_->request(std::move(done));
 }
 
@@ -48,6 +54,9 @@ void SgTarget::end_leftovers() noexcept {
 }
 
 bool SgTarget::was_reset(std::unique_ptr<SgFile> fresh) noexcept {
+    leftovers_alarm_.reset(); // a guest's own reset ends them, too
+    line_.release();
+    take_turns_soon();
     for (SgOperation& operation : operations_) {
         if (operation.state == State::in_flight && !operation.covered_by_reset) {
             operation.covered_by_reset = true;

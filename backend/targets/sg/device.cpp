@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <fcntl.h>
 #include <fstream>
@@ -74,6 +76,30 @@ class KernelSgDevice final : public SgDevice {
         unsigned commands = 0;
         return (file >> commands) && commands > 0;
     }
+    std::optional<scsi::Sense> ask(std::span<const std::uint8_t> cdb, std::span<std::uint8_t> data,
+                                   std::chrono::milliseconds bound) override {
+        constexpr unsigned char check_condition = 2;
+        std::fill(data.begin(), data.end(), std::uint8_t{0});
+        std::vector<std::uint8_t> command(cdb.begin(), cdb.end());
+        std::array<std::uint8_t, scsi::Sense::max_size> sense{};
+        ::sg_io_hdr header{};
+        header.interface_id = 'S';
+        header.dxfer_direction = data.empty() ? SG_DXFER_NONE : SG_DXFER_FROM_DEV;
+        header.cmd_len = static_cast<unsigned char>(command.size());
+        header.mx_sb_len = static_cast<unsigned char>(sense.size());
+        header.dxfer_len = static_cast<unsigned>(data.size());
+        header.dxferp = data.data();
+        header.cmdp = command.data();
+        header.sbp = sense.data();
+        header.timeout = static_cast<unsigned>(bound.count());
+        if (::ioctl(lock_.get(), SG_IO, &header) != 0 || header.host_status != 0)
+            return {};
+        if (header.status == check_condition)
+            return header.sb_len_wr == 0 ? std::nullopt
+                                         : std::optional(scsi::Sense::from_bytes(
+                                               std::span(sense).first(header.sb_len_wr)));
+        return header.status == 0 ? std::optional(scsi::Sense{}) : std::nullopt;
+    }
     int reset() noexcept override {
         int how = reset_device_no_escalate;
         return ::ioctl(lock_.get(), SG_SCSI_RESET, &how) == 0 ? 0 : errno;
@@ -105,7 +131,7 @@ class KernelSgDevice final : public SgDevice {
     }
 
     std::string node_;
-    UniqueFd lock_; ///< also the way for resets; never carries a command
+    UniqueFd lock_; ///< also the way for resets; carries no command but ask()'s
     std::vector<UniqueFd> other_locks_;
     std::uint8_t type_ = 0;
 };

@@ -6,8 +6,12 @@
 
 #include "backend/backing_lock.hpp"
 #include "common/base/unique_fd.hpp"
+#include "common/scsi/sense.hpp"
 
+#include <chrono>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 
 struct sg_io_hdr;
@@ -44,6 +48,14 @@ class SgDevice {
     [[nodiscard]] virtual std::unique_ptr<SgFile> open() = 0;
     /// The device has commands under way, whoever sent them. Any thread.
     [[nodiscard]] virtual bool busy() noexcept { return false; }
+    /// One command with data-in, for which `data` is filled up with zeros, or without data. Blocks
+    /// for at most `bound` and what the kernel then needs to end it. Empty sense: it ended well.
+    /// Nothing: in any other way. Any thread.
+    [[nodiscard]] virtual std::optional<scsi::Sense> ask(std::span<const std::uint8_t> /*cdb*/,
+                                                         std::span<std::uint8_t> /*data*/,
+                                                         std::chrono::milliseconds /*bound*/) {
+        return {};
+    }
     /// LOGICAL UNIT RESET and nothing wider. Blocks, maybe for long. 0 or an errno. Any thread.
     [[nodiscard]] virtual int reset() noexcept = 0;
 };

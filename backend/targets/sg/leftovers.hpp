@@ -3,7 +3,7 @@
 // before any unit of this process sends it one; what was found then holds for all units on the
 // device, and for good: dead daemons send nothing any more.
 //
-// Thread: look() is the control thread's, the rest any. Errors: none.
+// Thread: any. Errors: none.
 #pragma once
 
 #include "backend/target.hpp"

@@ -65,6 +65,8 @@ SgOperation* SgOperations::take(Request& request, std::uint32_t length) noexcept
     operation->state = SgOperation::State::preparing;
     operation->covered_by_reset = false;
     operation->used = true;
+    operation->complete = false;
+    operation->end_as = scsi::HostCode::ok;
     return operation;
 }
 
@@ -104,10 +106,10 @@ void SgOperations::rename(SgOperation& operation) noexcept {
     operation.pack_id = static_cast<int>(sequence_ << place_bits | place);
 }
 
-void SgOperations::submitted(SgOperation& operation, SgChannel& channel) noexcept {
+void SgOperations::submitted(SgOperation& operation, SgChannel* channel) noexcept {
     assert(operation.state == SgOperation::State::preparing);
     operation.state = SgOperation::State::in_flight;
-    operation.channel = &channel;
+    operation.channel = channel;
 }
 
 void SgOperations::ended(SgOperation& operation) noexcept {

@@ -1,4 +1,4 @@
-// The commands that a unit has at its device, with the memory they use there.
+// The commands that a unit has at its device, with the memory they use there; of sg/ and of iscsi/.
 //
 // The memory belongs to the operation and not to the ring's slot, because a command may outlive
 // its request: after a reset that the driver did not pass on to the commands, the guest is
@@ -39,7 +39,7 @@ class SgBuffer {
 struct SgOperation {
     enum class State : std::uint8_t {
         idle,      ///< nobody's
-        preparing, ///< its data-out is on its way from the guest
+        preparing, ///< its data-out is on its way from the guest, or its turn has not come
         in_flight, ///< at the device
         ended,     ///< its data-in wait to be copied
         abandoned, ///< at the device, its request answered
@@ -49,12 +49,17 @@ struct SgOperation {
     State state = State::idle;
     bool covered_by_reset = false;                    ///< was in flight when the device was reset
     Request* request = nullptr;                       ///< whose it is
-    SgChannel* channel = nullptr;                     ///< the way it went to the device
+    SgChannel* channel = nullptr;                     ///< the sg file that it went by
     std::chrono::steady_clock::time_point deadline{}; ///< of one in flight
     bool used = false;                                ///< since the last trim()
+    bool complete = false;                            ///< has its data-out
+    scsi::HostCode end_as = scsi::HostCode::ok;       ///< other: it is not to go to the device
     SgBuffer buffer;
     std::span<std::byte> data;
     std::array<std::uint8_t, scsi::Sense::max_size> sense{};
+
+    /// For its turn, and for nothing else.
+    [[nodiscard]] bool waits() const noexcept { return state == State::preparing && complete; }
 };
 
 class SgOperations {
@@ -74,7 +79,7 @@ class SgOperations {
     [[nodiscard]] SgOperation* take(Request& request, std::uint32_t length) noexcept;
     /// The one that is at the device under this name; null if there is none.
     [[nodiscard]] SgOperation* find(int pack_id) noexcept;
-    void submitted(SgOperation& operation, SgChannel& channel) noexcept;
+    void submitted(SgOperation& operation, SgChannel* channel) noexcept;
     /// It ended, its request is being answered; data-in stays valid until release().
     void ended(SgOperation& operation) noexcept;
     /// Its request has been answered.

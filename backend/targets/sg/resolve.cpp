@@ -3,8 +3,12 @@
 // the logical unit, the best designator there is).
 #include "backend/targets/sg/resolve.hpp"
 
+#include "backend/npiv/fc_unit.hpp"
 #include "common/base/sysfs.hpp"
 
+#include <fstream>
+#include <iterator>
+#include <span>
 #include <vector>
 
 namespace pvscsi::backend {
@@ -73,18 +77,33 @@ Expected<std::string, Refusal> by_name(const Pdev& pdev, const fs::path& devices
 } // namespace
 
 Expected<std::string, Refusal> resolve_unit(const Pdev& pdev, const fs::path& sysfs) {
+    if (pdev.kind == PdevKind::fc)
+        return npiv::find_fc_unit(npiv::FcTree(sysfs), npiv::fc_unit_name(pdev))
+            .map([](const npiv::FcUnit& unit) { return unit.node; });
     const fs::path devices = sysfs / "bus" / "scsi" / "devices";
     return pdev.kind == PdevKind::address ? at_address(pdev, devices) : by_name(pdev, devices);
 }
 
 Expected<std::string, Refusal> path_of(const Pdev& pdev, const fs::path& sysfs) {
-    if (pdev.kind == PdevKind::address || pdev.kind == PdevKind::wwn)
+    if (pdev.kind == PdevKind::address || pdev.kind == PdevKind::wwn || pdev.kind == PdevKind::fc)
         return resolve_unit(pdev, sysfs);
     return pdev.path;
 }
 
 std::string unit_name(const std::string& node, const fs::path& sysfs_root) {
     return sysfs::first_line(folder_of(node, sysfs_root) / "wwid");
+}
+
+std::vector<std::byte> identification_of(const std::string& node, const fs::path& sysfs_root) {
+    std::ifstream file(folder_of(node, sysfs_root) / "vpd_pg83", std::ios::binary);
+    const std::vector<char> page(std::istreambuf_iterator<char>(file), {});
+    const auto bytes = std::as_bytes(std::span(page));
+    return {bytes.begin(), bytes.end()};
+}
+
+std::string have_kernel_look_again(const std::string& node) {
+    return "have the kernel look again (echo 1 > /sys/class/scsi_generic/" +
+           fs::path(node).filename().string() + "/device/rescan)";
 }
 
 std::string unit_key(const std::string& node, const fs::path& sysfs_root) {

@@ -1,8 +1,8 @@
 #include "backend/targets/sg/result.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
-#include <optional>
 #include <scsi/sg.h>
 
 namespace pvscsi::backend {
@@ -11,21 +11,6 @@ namespace {
 
 using scsi::HostCode;
 using scsi::Status;
-
-std::optional<Status> known_status(std::uint8_t value) noexcept {
-    switch (const auto status = static_cast<Status>(value)) {
-    case Status::good:
-    case Status::check_condition:
-    case Status::condition_met:
-    case Status::busy:
-    case Status::reservation_conflict:
-    case Status::task_set_full:
-    case Status::aca_active:
-    case Status::task_aborted:
-        return status;
-    }
-    return {};
-}
 
 constexpr unsigned did_time_out = 3, did_bad_intr = 9;
 
@@ -47,7 +32,46 @@ bool doubles_a_status(unsigned host) noexcept {
 }
 constexpr unsigned did_nexus_failure = 17; // a reservation conflict
 
+constexpr std::uint8_t mode_sense6 = 0x1a, mode_sense10 = 0x5a;
+
+/// In the mode parameter header: SBC-4 6.5.1, SSC-5 8.5.1.
+bool has_write_protect_bit(std::uint8_t device_type) noexcept {
+    constexpr auto types = std::to_array<std::uint8_t>({0x00, 0x01, 0x04, 0x07, 0x0e, 0x14});
+    return std::find(types.begin(), types.end(), device_type) != types.end();
+}
+
+std::optional<scsi::Sense> sense_of(std::span<const std::uint8_t> bytes) noexcept {
+    return is_sense(bytes) ? std::optional(scsi::Sense::from_bytes(bytes)) : std::nullopt;
+}
+
 } // namespace
+
+std::optional<Status> known_status(std::uint8_t value) noexcept {
+    switch (const auto status = static_cast<Status>(value)) {
+    case Status::good:
+    case Status::check_condition:
+    case Status::condition_met:
+    case Status::busy:
+    case Status::reservation_conflict:
+    case Status::task_set_full:
+    case Status::aca_active:
+    case Status::task_aborted:
+        return status;
+    }
+    return {};
+}
+
+bool is_sense(std::span<const std::uint8_t> bytes) noexcept {
+    return !bytes.empty() && (bytes[0] & 0x7f) >= 0x70 && (bytes[0] & 0x7f) <= 0x73;
+}
+
+void mark_write_protected(std::uint8_t device_type, std::uint8_t opcode,
+                          std::span<std::byte> data) noexcept {
+    const std::size_t device_specific = opcode == mode_sense6 ? 2 : 3;
+    if ((opcode == mode_sense6 || opcode == mode_sense10) && data.size() > device_specific &&
+        has_write_protect_bit(device_type))
+        data[device_specific] |= std::byte{0x80};
+}
 
 Outcome host_outcome(HostCode host) noexcept {
     Outcome outcome;
@@ -74,23 +98,33 @@ Outcome outcome_of(const ::sg_io_hdr& header, ring::Direction direction,
         return status_outcome(Status::reservation_conflict);
     const bool by_status =
         header.host_status == 0 || (doubles_a_status(header.host_status) && status != Status::good);
-    // With a host error the status, the sense and the residual are left-overs of anything.
-    if (!by_status || !status)
-        return host_outcome(header.host_status == 0 ? HostCode::error
-                                                    : known_host(header.host_status));
+    const auto sense_told =
+        sense_of(sense.first(std::min<std::size_t>(header.sb_len_wr, sense.size())));
+    if (!by_status || !status) {
+        Outcome outcome = host_outcome(header.host_status == 0 ? HostCode::error
+                                                               : known_host(header.host_status));
+        // Beside a host error the status and the residual are left-overs of anything, but for a
+        // status that has sense data: an adapter says so why it has ended the command.
+        if (header.host_status != 0 && status == Status::check_condition && sense_told) {
+            outcome.status = *status;
+            outcome.sense = *sense_told;
+        }
+        return outcome;
+    }
 
     Outcome outcome = status_outcome(*status);
     const auto length = static_cast<std::int64_t>(data.size());
-    const auto residual = std::clamp<std::int64_t>(header.resid, 0, length);
+    // One that exceeds the length is what there would have been beyond it: libiscsi sets it so for
+    // RFC 7143 11.4.5.1's overflow, where all of the room is used.
+    const bool overflow = header.resid > length;
+    const auto residual = overflow ? 0 : std::max<std::int64_t>(header.resid, 0);
     const auto moved = static_cast<std::uint32_t>(length - residual);
     if (direction == ring::Direction::from_device)
         outcome.data_in = data.first(moved);
     else if (direction == ring::Direction::to_device)
         outcome.consumed = moved;
-    const auto sense_size = std::min<std::size_t>(header.sb_len_wr, sense.size());
-    // SPC-5 4.4: the response codes 70h to 73h; anything else is no sense data.
-    if (sense_size > 0 && (sense[0] & 0x7f) >= 0x70 && (sense[0] & 0x7f) <= 0x73)
-        outcome.sense = scsi::Sense::from_bytes(sense.first(sense_size));
+    if (sense_told)
+        outcome.sense = *sense_told;
     return outcome;
 }
 

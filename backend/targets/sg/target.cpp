@@ -1,14 +1,15 @@
 #include "backend/targets/sg/target.hpp"
 
-#include "backend/targets/sg/policy.hpp"
+#include "backend/targets/sg/read_only.hpp"
 #include "backend/targets/sg/result.hpp"
+#include "backend/targets/sg/timeouts.hpp"
 #include "backend/worker.hpp"
 #include "common/base/log.hpp"
+#include "common/scsi/device_type.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <scsi/sg.h>
 
@@ -22,14 +23,6 @@ using State = SgOperation::State;
 // Newer than glibc's header (linux/include/scsi/sg.h). Without it the driver puts each command
 // before those that wait, so a busy device would serve the oldest last.
 constexpr unsigned flag_queue_at_tail = 0x10;
-
-constexpr std::uint8_t mode_sense6 = 0x1a, mode_sense10 = 0x5a;
-
-/// In the mode parameter header: SBC-4 6.5.1, SSC-5 8.5.1.
-bool has_write_protect_bit(std::uint8_t device_type) noexcept {
-    constexpr auto types = std::to_array<std::uint8_t>({0x00, 0x01, 0x04, 0x07, 0x0e, 0x14});
-    return std::find(types.begin(), types.end(), device_type) != types.end();
-}
 
 int sg_direction(const Request& request) noexcept {
     if (request.length() == 0)
@@ -60,8 +53,10 @@ int sg_direction(const Request& request) noexcept {
 
 SgTarget::SgTarget(std::shared_ptr<SgDevice> device, bool read_only, SgPatience patience,
                    std::chrono::seconds longest, std::shared_ptr<SgLeftovers> leftovers)
-    : device_(std::move(device)), read_only_(read_only), patience_(patience), longest_(longest),
-      leftovers_(std::move(leftovers)), log_("sg node=" + device_->node()), file_(device_->open()) {
+    : device_(std::move(device)), read_only_(read_only),
+      one_at_a_time_(scsi::keeps_position(device_->type())), patience_(patience), longest_(longest),
+      leftovers_(std::move(leftovers)), log_("sg node=" + device_->node()), file_(device_->open()),
+      self_(std::make_shared<SgTarget*>(this)) {
     retired_.reserve(max_retired);
 }
 
@@ -81,12 +76,16 @@ void SgTarget::attach(boost::asio::io_context& context) {
     reset_.emplace(context, device_, patience_, reset_owner);
     alarm_.emplace(context, [this] { end_overdue(); });
     channel_->wait();
+    if (one_at_a_time_)
+        await_leftovers();
 }
 
 void SgTarget::detach() noexcept {
+    self_.reset();
     if (reset_)
         reset_->close();
     alarm_.reset();
+    leftovers_alarm_.reset();
     close_channels();
 }
 
@@ -104,27 +103,50 @@ Step SgTarget::answer(Request& request, Outcome outcome) noexcept {
     return Step::done;
 }
 
+/// INQUIRY, REPORT LUNS and REQUEST SENSE do not report unit attentions (SPC-5 5.14).
+bool SgTarget::has_attention_for(std::uint8_t opcode) const noexcept {
+    return attentions_told_ < answers_.attentions.size() && opcode != 0x12 && opcode != 0xa0 &&
+           opcode != 0x03;
+}
+
+/// The device told it to us, when it was opened.
+Step SgTarget::attend(Request& request) noexcept {
+    Outcome outcome;
+    outcome.status = scsi::Status::check_condition;
+    outcome.sense = answers_.attentions[attentions_told_++];
+    return answer(request, outcome);
+}
+
 Step SgTarget::start(Request& request) noexcept {
     if (lost_)
         return answer(request, host_outcome(HostCode::no_connect));
     if (read_only_ && !leaves_medium_alone(device_->type(), request.cdb()))
         return answer(request, sense_outcome(scsi::SenseKey::data_protect, 0x27, 0x00));
+    if (has_attention_for(request.cdb().opcode()))
+        return attend(request);
     SgOperation* const operation = operations_.take(request, request.length());
     if (operation == nullptr)
         return answer(request, status_outcome(scsi::Status::busy));
     request.target_state = operation;
+    if (one_at_a_time_)
+        line_.join(*operation);
     if (request.direction() != ring::Direction::to_device || request.length() == 0)
-        return submit(request, *operation);
+        return go(request, *operation);
     request.want_data(operation->data);
     return Step::need_data;
 }
 
 Step SgTarget::resume(Request& request) noexcept {
-    return submit(request, *static_cast<SgOperation*>(request.target_state));
+    return go(request, *static_cast<SgOperation*>(request.target_state));
 }
 
 void SgTarget::drop(Request& request) noexcept {
-    operations_.ended(*static_cast<SgOperation*>(request.target_state));
+    auto& operation = *static_cast<SgOperation*>(request.target_state);
+    operations_.ended(operation);
+    if (one_at_a_time_) {
+        line_.leave(operation);
+        take_turns_soon();
+    }
 }
 
 /// What it had may be another request's by now: the kernel keeps an abandoned one.
@@ -134,13 +156,39 @@ void SgTarget::answered(Request& request) noexcept {
         operations_.release(*operation);
 }
 
+/// To the device, if it is this one's turn.
+Step SgTarget::go(Request& request, SgOperation& operation) noexcept {
+    operation.complete = true;
+    if (operation.end_as != HostCode::ok) { // reset while its data-out were on their way
+        take_turns_soon();
+        return Step::pending;
+    }
+    if (has_turn(operation)) {
+        const Step step = submit(request, operation);
+        if (step != Step::pending && one_at_a_time_) {
+            line_.leave(operation);
+            take_turns_soon();
+        }
+        return step;
+    }
+    if (!one_at_a_time_) {
+        if (!may_get_room()) {
+            operations_.ended(operation);
+            return answer(request, status_outcome(scsi::Status::busy));
+        }
+        line_.join(operation);
+    }
+    return Step::pending;
+}
+
 Step SgTarget::submit(Request& request, SgOperation& operation) noexcept {
     if (lost_) {
         operations_.ended(operation);
         return answer(request, host_outcome(HostCode::no_connect));
     }
     operations_.rename(operation);
-    auto timeout = command_timeout(device_->type(), request.cdb(), request.command.timeout());
+    auto timeout = command_timeout(device_->type(), request.cdb(), request.command.timeout(),
+                                   answers_.timeouts);
     if (longest_.count() != 0)
         timeout = std::min(timeout, longest_);
     const auto header = header_for(request, operation, timeout);
@@ -149,18 +197,20 @@ Step SgTarget::submit(Request& request, SgOperation& operation) noexcept {
         operations_.ended(operation);
         return answer(request, outcome_of_refusal(error, request.length()));
     }
-    operations_.submitted(operation, *channel_);
+    operations_.submitted(operation, channel_.get());
+    ++at_device_;
     operation.deadline = std::chrono::steady_clock::now() +
                          std::chrono::milliseconds(header.timeout) + patience_.overdue;
     alarm_->set(operation.deadline);
     return Step::pending;
 }
 
-/// The request of an operation that is no longer in flight.
+/// The request of an operation that is no longer in flight, or never will be.
 void SgTarget::end(SgOperation& operation, Outcome outcome) noexcept {
     Request& request = *operation.request;
     uncover(operation);
-    if (operation.state == State::in_flight)
+    line_.leave(operation);
+    if (operation.state == State::in_flight || operation.state == State::preparing)
         operations_.ended(operation);
     request.outcome = outcome;
     request.finish();
@@ -177,36 +227,33 @@ bool SgTarget::fetched(const ::sg_io_hdr& header) noexcept {
         log_.warning("result of no known command pack_id={}", header.pack_id);
         return false;
     }
+    --at_device_;
     if (operation->state == State::abandoned) {
         operations_.returned(*operation);
+        take_turns_soon();
         return true;
     }
     Request& request = *operation->request;
     const Outcome outcome =
         outcome_of(header, request.direction(), operation->data, operation->sense);
     if (read_only_)
-        mark_write_protected(request.cdb().opcode(), operation->data.first(outcome.data_in.size()));
+        mark_write_protected(device_->type(), request.cdb().opcode(),
+                             operation->data.first(outcome.data_in.size()));
     end(*operation, outcome);
     if (covered_by_reset_ == 0)
         reset_->settled();
+    take_turns();
     return true;
-}
-
-/// A guest's drivers look here for whether they may write.
-void SgTarget::mark_write_protected(std::uint8_t opcode, std::span<std::byte> data) const noexcept {
-    const std::size_t device_specific = opcode == mode_sense6 ? 2 : 3;
-    if ((opcode == mode_sense6 || opcode == mode_sense10) && data.size() > device_specific &&
-        has_write_protect_bit(device_->type()))
-        data[device_specific] |= std::byte{0x80};
 }
 
 void SgTarget::lost(int error) noexcept {
     lost_ = true;
+    at_device_ = 0;
     close_channels();
     for (SgOperation& operation : operations_) {
         if (operation.state == State::abandoned)
             operations_.returned(operation);
-        else if (operation.state == State::in_flight)
+        else if (operation.state == State::in_flight || operation.waits())
             end(operation, host_outcome(HostCode::no_connect));
     }
     reset_->close();

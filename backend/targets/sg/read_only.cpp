@@ -1,8 +1,7 @@
-// Sources: SPC-5, SBC-4, SSC-5, MMC-6, SMC-3 for the opcodes; for how long they may take the Linux
-// drivers that send them (drivers/scsi/sd.h SD_FLUSH_TIMEOUT and SD_WRITE_SAME_TIMEOUT, st.c
-// ST_TIMEOUT and ST_LONG_TIMEOUT, ch.c timeout_init and timeout_move) and the sg3_utils
-// (sg_format, sg_sanitize, sg_senddiag), rounded up.
-#include "backend/targets/sg/policy.hpp"
+// Sources: SPC-5, SBC-4, SSC-5, MMC-6, SMC-3.
+#include "backend/targets/sg/read_only.hpp"
+
+#include "backend/targets/sg/family.hpp"
 
 #include <algorithm>
 #include <array>
@@ -11,86 +10,7 @@ namespace pvscsi::backend {
 
 namespace {
 
-using namespace std::chrono_literals;
-using std::chrono::seconds;
-
-enum Type : std::uint8_t {
-    disk = 0x00,
-    tape = 0x01,
-    worm = 0x04,
-    cd = 0x05,
-    optical = 0x07,
-    changer = 0x08,
-    reduced_disk = 0x0e,
-    zoned_disk = 0x14,
-};
-
-/// Types that have the disk's opcodes, as one.
-Type family(std::uint8_t device_type) noexcept {
-    switch (device_type) {
-    case worm:
-    case optical:
-    case reduced_disk:
-    case zoned_disk:
-        return disk;
-    default:
-        return static_cast<Type>(device_type);
-    }
-}
-
-constexpr Type any = static_cast<Type>(0xff);
-
-struct Duration {
-    Type type;
-    std::uint8_t opcode;
-    seconds limit;
-};
-
-constexpr std::array durations{
-    Duration{any, 0x1d, 2h},        // SEND DIAGNOSTIC: an extended self-test in the foreground
-    Duration{any, 0x3b, 300s},      // WRITE BUFFER: microcode
-    Duration{disk, 0x04, 24h},      // FORMAT UNIT without IMMED
-    Duration{disk, 0x48, 48h},      // SANITIZE without IMMED
-    Duration{disk, 0x1b, 300s},     // START STOP UNIT
-    Duration{disk, 0x35, 180s},     // SYNCHRONIZE CACHE
-    Duration{disk, 0x91, 180s},     // SYNCHRONIZE CACHE(16)
-    Duration{disk, 0x41, 300s},     // WRITE SAME
-    Duration{disk, 0x93, 300s},     // WRITE SAME(16)
-    Duration{disk, 0x42, 300s},     // UNMAP
-    Duration{disk, 0x83, 1h},       // EXTENDED COPY
-    Duration{disk, 0x2f, 1h},       // VERIFY: of a whole disk
-    Duration{disk, 0xaf, 1h},       // VERIFY(12)
-    Duration{disk, 0x8f, 1h},       // VERIFY(16)
-    Duration{tape, 0x01, 14000s},   // REWIND
-    Duration{tape, 0x04, 14000s},   // FORMAT MEDIUM
-    Duration{tape, 0x11, 14000s},   // SPACE
-    Duration{tape, 0x13, 14000s},   // VERIFY
-    Duration{tape, 0x19, 14000s},   // ERASE
-    Duration{tape, 0x1b, 14000s},   // LOAD UNLOAD
-    Duration{tape, 0x2b, 14000s},   // LOCATE
-    Duration{tape, 0x8f, 14000s},   // VERIFY(16)
-    Duration{tape, 0x91, 14000s},   // SPACE(16)
-    Duration{tape, 0x92, 14000s},   // LOCATE(16)
-    Duration{tape, 0x93, 14000s},   // ERASE(16)
-    Duration{cd, 0x04, 2h},         // FORMAT UNIT
-    Duration{cd, 0x35, 1h},         // SYNCHRONIZE CACHE: closes a session
-    Duration{cd, 0x53, 1h},         // RESERVE TRACK
-    Duration{cd, 0x5b, 1h},         // CLOSE TRACK SESSION
-    Duration{cd, 0xa1, 2h},         // BLANK
-    Duration{changer, 0x07, 3600s}, // INITIALIZE ELEMENT STATUS
-    Duration{changer, 0x37, 3600s}, // INITIALIZE ELEMENT STATUS WITH RANGE
-};
-
-seconds usual(Type type) noexcept {
-    switch (type) {
-    case tape:
-        return 900s;
-    case changer:
-        return 300s;
-    default:
-        return 60s;
-    }
-}
+using enum SgFamily;
 
 template <std::size_t N>
 bool contains(const std::array<std::uint8_t, N>& opcodes, std::uint8_t opcode) noexcept {
@@ -146,24 +66,13 @@ bool harmless_diagnostic(const ring::Cdb& cdb) noexcept {
 
 } // namespace
 
-seconds command_timeout(std::uint8_t device_type, const ring::Cdb& cdb,
-                        std::uint16_t guest_seconds) noexcept {
-    if (guest_seconds != 0)
-        return seconds(guest_seconds);
-    const Type type = family(device_type);
-    for (const Duration& entry : durations)
-        if (entry.opcode == cdb.opcode() && (entry.type == type || entry.type == any))
-            return entry.limit;
-    return usual(type);
-}
-
 bool leaves_medium_alone(std::uint8_t device_type, const ring::Cdb& cdb) noexcept {
     const std::uint8_t opcode = cdb.opcode();
     if (contains(harmless_anywhere, opcode))
         return true;
     if (opcode == 0x1d)
         return harmless_diagnostic(cdb);
-    switch (family(device_type)) {
+    switch (family_of(device_type)) {
     case disk:
         return contains(harmless_on_disk, opcode) ||
                (opcode == 0x9e && harmless_service_action_in(cdb));
