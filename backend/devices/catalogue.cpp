@@ -2,6 +2,7 @@
 // systemd's udev database (/run/udev/data/bMAJOR:MINOR).
 #include "backend/devices/catalogue.hpp"
 
+#include "backend/devices/openers.hpp"
 #include "common/base/sysfs.hpp"
 
 #include <array>
@@ -59,6 +60,8 @@ Device scsi_device(const std::string& sg, const Roots& roots) {
             device.nodes.push_back(node);
     if (const std::string disk = only_name_in(folder / "block"); !disk.empty())
         fill_block(device, disk, roots);
+    for (std::string& opener : openers_of_unit(device.node, roots))
+        device.users.push_back(std::move(opener));
     return device;
 }
 
@@ -164,6 +167,13 @@ Device find_device(const std::string& path, const Roots& roots) {
     Device device;
     device.node = path;
     return device;
+}
+
+std::string link_of(const std::string& node, const fs::path& dev) {
+    const auto links = stable_links(dev);
+    std::error_code error;
+    const auto link = links.find(fs::canonical(node, error).filename().string());
+    return link == links.end() ? "" : link->second;
 }
 
 std::vector<Device> list_devices(const Roots& roots, const fs::path& dev) {

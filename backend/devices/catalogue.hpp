@@ -33,6 +33,10 @@ struct Device {
 /// `link` and `paths`; its node alone of what is no device of this host.
 [[nodiscard]] Device find_device(const std::string& path, const Roots& roots = {});
 
+/// The name that stays of a node, also of a partition's, as a Device's `link`.
+[[nodiscard]] std::string link_of(const std::string& node,
+                                  const std::filesystem::path& dev = "/dev");
+
 /// What a peripheral device type (SPC-5 table 141) is called here.
 [[nodiscard]] std::string kind_name(unsigned type);
 

@@ -2,12 +2,14 @@
 // Documentation/filesystems/proc.rst (swaps).
 #include "backend/devices/users.hpp"
 
+#include "backend/devices/layers.hpp"
 #include "backend/targets/sg/resolve.hpp"
 #include "common/base/sysfs.hpp"
 #include "common/base/unique_fd.hpp"
 
 #include <cerrno>
 #include <fcntl.h>
+#include <fmt/ranges.h>
 #include <sstream>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -79,6 +81,21 @@ std::string holder_text(const std::string& holder, const Roots& roots) {
     return (holder.starts_with("md") ? "RAID " : "") + holder;
 }
 
+/// Loop devices claim nothing: only they know what they lie on.
+template <typename IsIt>
+std::vector<std::string> loops_on(const IsIt& is_it, bool reads_only, const Roots& roots) {
+    std::vector<std::string> users;
+    for (const std::string& loop : names_in(roots.sys / "class" / "block")) {
+        const auto file = loop.starts_with("loop") ? file_of_loop(loop, roots) : std::nullopt;
+        if (!file || !is_it(*file) || (reads_only && file->read_only))
+            continue;
+        const auto its = users_of_disk(loop, roots);
+        users.push_back("loop device " + loop +
+                        (its.empty() ? "" : fmt::format(" ({})", fmt::join(its, ", "))));
+    }
+    return users;
+}
+
 /// Of the device or partition alone.
 std::vector<std::string> users_of_one(const std::string& name, const Roots& roots) {
     const fs::path device = roots.sys / "class" / "block" / name;
@@ -87,6 +104,14 @@ std::vector<std::string> users_of_one(const std::string& name, const Roots& root
         users.emplace_back("swap");
     for (const std::string& holder : names_in(device / "holders"))
         users.push_back(holder_text(holder, roots));
+    const std::string number = first_line(device / "dev");
+    const auto loops = loops_on(
+        [&](const LoopFile& file) {
+            return file.block && number == std::to_string(major(file.device)) + ":" +
+                                               std::to_string(minor(file.device));
+        },
+        false, roots);
+    users.insert(users.end(), loops.begin(), loops.end());
     return users;
 }
 
@@ -108,6 +133,33 @@ std::string disk_of(const std::string& sg, const Roots& roots) {
 std::vector<std::string> users_of_path(const std::string& sg, const Roots& roots) {
     const std::string disk = disk_of(sg, roots);
     return disk.empty() ? std::vector<std::string>() : users_of_disk(disk, roots);
+}
+
+std::string claimed(const std::string& disk) {
+    return disk + " is open for somebody alone (EBUSY)";
+}
+
+void add_users_by_other_paths(std::vector<std::string>& users, const std::string& sg_node,
+                              const Roots& roots, const fs::path& dev) {
+    for (const fs::path other : backend::other_paths(sg_node, roots.sys)) {
+        const std::string sg = other.filename();
+        auto its = users_of_path(sg, roots);
+        const std::string disk = disk_of(sg, roots);
+        if (its.empty() && !disk.empty() && is_claimed(dev / disk))
+            its.push_back(claimed(disk));
+        for (const std::string& user : its)
+            users.push_back("by its other path " + sg + ": " + user);
+    }
+}
+
+bool is_swap_file(const struct stat& file, const Roots& roots) {
+    std::ifstream table(roots.proc / "swaps");
+    struct stat status {};
+    for (std::string line; std::getline(table, line);)
+        if (::stat(unescaped(line.substr(0, line.find_first_of(" \t"))).c_str(), &status) == 0 &&
+            status.st_dev == file.st_dev && status.st_ino == file.st_ino)
+            return true;
+    return false;
 }
 
 } // namespace
@@ -140,10 +192,35 @@ std::vector<std::string> users_of_unit(const std::string& sg_node, const Roots& 
     auto users = users_of_path(own, roots);
     const std::string disk = disk_of(own, roots);
     if (users.empty() && !disk.empty() && is_claimed(dev / disk))
-        users.push_back(disk + " is open for somebody alone (EBUSY)");
-    for (const fs::path other : backend::other_paths(sg_node, roots.sys))
-        for (const std::string& user : users_of_path(other.filename(), roots))
-            users.push_back("by its other path " + other.filename().string() + ": " + user);
+        users.push_back(claimed(disk));
+    add_users_by_other_paths(users, sg_node, roots, dev);
+    return users;
+}
+
+std::vector<std::string> users_of_file(const std::string& path, bool reads_only,
+                                       const Roots& roots) {
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode))
+        return {};
+    auto users = loops_on(
+        [&](const LoopFile& file) {
+            return !file.block && file.device == status.st_dev && file.inode == status.st_ino;
+        },
+        reads_only, roots);
+    if (is_swap_file(status, roots))
+        users.emplace_back("swap");
+    return users;
+}
+
+std::vector<std::string> users_of_backing(const std::string& path, bool reads_only,
+                                          const Roots& roots) {
+    auto users = users_of_file(path, reads_only, roots);
+    for (const std::string& user : users_of_block(path, roots))
+        users.push_back(user);
+    const Layers layers = layers_of(path, roots);
+    for (const auto* const nodes : {&layers.own_sg_nodes, &layers.under_sg_nodes})
+        for (const std::string& sg : *nodes)
+            add_users_by_other_paths(users, sg, roots, roots.dev);
     return users;
 }
 

@@ -1,4 +1,4 @@
-// What of this host uses a block device: who must not lose it to a guest.
+// What of this host uses a file or block device: who must not lose it to a guest.
 // Thread: any. Errors: none; what can't be read is taken for unused, for the kernel's own exclusive
 // open (O_EXCL) is asked as well where a device is given away.
 #pragma once
@@ -14,6 +14,7 @@ struct Roots {
     std::filesystem::path sys = "/sys";
     std::filesystem::path proc = "/proc";
     std::filesystem::path run = "/run";
+    std::filesystem::path dev = "/dev";
 };
 
 /// Of the whole device `disk` ("sda", "dm-3") and its partitions, a text each: "mounted at /srv",
@@ -32,5 +33,16 @@ struct Roots {
 [[nodiscard]] std::vector<std::string> users_of_unit(const std::string& sg_node,
                                                      const Roots& roots = {},
                                                      const std::filesystem::path& dev = "/dev");
+
+/// Of a regular file: the loop devices on it, with what uses these ("loop device loop0 (mounted at
+/// /mnt)"), and swap. `reads_only`: those that only read it don't count.
+[[nodiscard]] std::vector<std::string> users_of_file(const std::string& path, bool reads_only,
+                                                     const Roots& roots = {});
+
+/// Of whatever an entry leads to that is opened as a file or a block device, and not by its sg
+/// node. Whether the block device itself is claimed the kernel says when it is opened; here the
+/// other paths to its unit are asked.
+[[nodiscard]] std::vector<std::string> users_of_backing(const std::string& path, bool reads_only,
+                                                        const Roots& roots = {});
 
 } // namespace pvscsi::devices

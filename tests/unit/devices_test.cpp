@@ -1,5 +1,6 @@
 // The host's devices and who uses them, in trees that look like /sys, /proc and /run.
 #include "backend/devices/catalogue.hpp"
+#include "backend/devices/openers.hpp"
 #include "tests/support/temp_folder.hpp"
 
 #include <catch2/catch.hpp>
@@ -167,4 +168,51 @@ TEST_CASE("a unit is used if another path to it is") {
     CHECK(users("sg1") == Texts{"mounted at /mnt"});
     CHECK(users("sg0") == Texts{"by its other path sg1: mounted at /mnt"});
     CHECK(users("sg2").empty()); // the enclosure is another LUN
+}
+
+namespace {
+
+/// A tape whose nodes are /dev/zero and /dev/null, for a test can't make devices.
+struct TapeHost : Host {
+    explicit TapeHost(const std::string& type = "1") {
+        scsi("2:0:0:0", "sg1", type, "", "scsi_tape", "nst0");
+        const fs::path unit = roots.sys / "devices" / "2:0:0:0";
+        write(unit / "scsi_tape" / "nst0" / "dev", "1:3");
+        write(unit / "scsi_generic" / "sg1" / "dev", "1:5");
+    }
+    void process(const std::string& pid, const std::string& name, const std::string& file) const {
+        write(roots.proc / pid / "comm", name);
+        fs::create_directories(roots.proc / pid / "fd");
+        fs::create_symlink("/dev/full", roots.proc / pid / "fd" / "0");
+        fs::create_symlink(file, roots.proc / pid / "fd" / "7");
+    }
+    [[nodiscard]] Texts openers() const { return devices::openers_of_unit("/dev/sg1", roots); }
+};
+
+} // namespace
+
+TEST_CASE("programs that have a tape open are named, by whichever node") {
+    const TapeHost host;
+    CHECK(host.openers().empty());
+    host.process("812", "mt", "/dev/null");
+    host.process("813", "sg_logs", "/dev/zero");
+    host.process("814", "cat", "/dev/full");
+    host.process("815", "bash", "/etc/hostname");
+    host.process("816", "gone", "/no/such/file");
+    host.process("817", "pvscsid", "/dev/zero");
+    host.process("self", "mt", "/dev/null");
+    fs::create_directories(host.roots.proc / "818"); // may not be looked at
+    CHECK(host.openers() == Texts{"mt (pid 812) has nst0 open", "sg_logs (pid 813) has sg1 open"});
+    const auto list = devices::list_devices(host.roots, host.dev);
+    REQUIRE(list.size() == 1);
+    CHECK(list.front().users == host.openers());
+}
+
+TEST_CASE("a changer is guarded like a tape, a disk's sg node is not") {
+    for (const auto& [type, guarded] : {std::pair{"8", true}, {"0", false}, {"5", false}}) {
+        const TapeHost host(type);
+        host.process("812", "mtx", "/dev/zero");
+        CHECK(host.openers().empty() != guarded);
+        CHECK_FALSE(devices::is_held("/dev/zero", host.roots)); // no unit's node
+    }
 }
