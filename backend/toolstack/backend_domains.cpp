@@ -1,6 +1,6 @@
 #include "backend/toolstack/backend_domains.hpp"
 
-#include "backend/toolstack/text.hpp"
+#include "common/base/printable.hpp"
 
 #include <algorithm>
 

@@ -1,6 +1,7 @@
 #include "backend/toolstack/changes.hpp"
 
-#include "backend/toolstack/text.hpp"
+#include "backend/toolstack/pending.hpp"
+#include "common/base/printable.hpp"
 #include "common/base/small_file.hpp"
 #include "common/config/text.hpp"
 
@@ -54,17 +55,13 @@ Expected<Changes, std::string> read_changes(const std::string& file) {
             changes.uuid = rest;
         else if (!line.empty() && !line.starts_with('#'))
             return unexpected(file + ":" + std::to_string(number) + ": '" + printable(line) +
-                              "'; expected '+ ENTRY', '- ENTRY' or 'u UUID'");
+                              "'; expected '+ ENTRY', '- ENTRY' or 'u UUID': mend it, or let "
+                              "'pvscsictl define FILE' forget all that was changed");
     }
     return changes;
 }
 
-void write_changes(const std::string& file, const Changes& changes) {
-    if (changes.empty()) {
-        if (::unlink(file.c_str()) != 0 && errno != ENOENT)
-            throw std::system_error(errno, std::generic_category(), "cannot remove " + file);
-        return;
-    }
+std::string text_of(const Changes& changes) {
     std::string text = "# Of pvscsictl attach and detach with --persist.\n";
     if (!changes.uuid.empty())
         text += "u " + changes.uuid + "\n";
@@ -72,7 +69,14 @@ void write_changes(const std::string& file, const Changes& changes) {
         text += "- " + entry + "\n";
     for (const std::string& entry : changes.added)
         text += "+ " + entry + "\n";
-    replace_small_file(file, text);
+    return text;
+}
+
+void write_changes(const std::string& file, const Changes& changes) {
+    if (!changes.empty())
+        replace_small_file(file, text_of(changes));
+    else if (::unlink(file.c_str()) != 0 && errno != ENOENT)
+        throw std::system_error(errno, std::generic_category(), "cannot remove " + file);
 }
 
 void keep_attached(Changes& changes, const XlFile& file, const std::string& entry,
@@ -92,7 +96,7 @@ void keep_detached(Changes& changes, const XlFile& file, const xenbus::VirtualAd
 DomainEntries entries_of(const XlFile& file, const std::string& directory) {
     DomainEntries entries;
     const std::string path = changes_file(directory, file.name);
-    auto changes = read_changes(path);
+    auto changes = are_changes_forgotten(directory, file.name) ? Changes{} : read_changes(path);
     if (!changes) {
         entries.mistakes.push_back(changes.error());
         changes = Changes{};

@@ -25,6 +25,9 @@ namespace pvscsi::toolstack {
 /// None if there is no such file. The error is a line: "FILE:2: ...".
 [[nodiscard]] Expected<Changes, std::string> read_changes(const std::string& file);
 
+/// What such a file holds.
+[[nodiscard]] std::string text_of(const Changes& changes);
+
 /// No changes: no file.
 void write_changes(const std::string& file, const Changes& changes);
 

@@ -1,9 +1,10 @@
 #include "backend/toolstack/definitions.hpp"
 
 #include "backend/toolstack/changes.hpp"
+#include "backend/toolstack/pending.hpp"
 #include "backend/toolstack/served.hpp"
-#include "backend/toolstack/text.hpp"
 #include "backend/toolstack/xl_file.hpp"
+#include "common/base/printable.hpp"
 
 #include <algorithm>
 #include <cctype>
@@ -34,6 +35,17 @@ int folder_failed(const char* /*path*/, int error) {
 
 } // namespace
 
+std::string contest_text(const std::vector<std::string>& files, const std::string& domain) {
+    std::string paths;
+    for (const std::string& file : files) {
+        paths += (paths.empty() ? "" : &file == &files.back() ? " and " : ", ");
+        paths += printable(file);
+    }
+    return paths + " name one domain, " + domain +
+           ": it gets no LUNs of either by itself; keep one of the files, or give each a name and "
+           "a uuid of its own";
+}
+
 std::map<std::uint32_t, std::vector<Lun>> by_vhost(std::vector<Lun> luns) {
     std::map<std::uint32_t, std::vector<Lun>> vhosts;
     for (Lun& lun : luns)
@@ -54,7 +66,7 @@ bool Definitions::stamp_of(const std::string& path, Stamp& stamp) {
 std::optional<Definitions::Stamp> Definitions::stamp_of_changes(const std::string& domain) const {
     const std::string path = changes_file(changes_, domain);
     Stamp stamp;
-    if (path.empty() || !stamp_of(path, stamp))
+    if (path.empty() || !stamp_of(path, stamp) || are_changes_forgotten(changes_, domain))
         return {};
     return stamp;
 }
@@ -99,8 +111,8 @@ Definitions::File Definitions::read(const std::string& path, const Complain& com
             complain(line);
     for (const Remark& mistake : list.mistakes)
         complain(path + ": vscsi: " + to_string(mistake));
-    file.usable = xl.mistakes.empty() && entries.mistakes.empty() && list.mistakes.empty() &&
-                  !list.luns.empty();
+    file.mistaken = !xl.mistakes.empty() || !entries.mistakes.empty() || !list.mistakes.empty();
+    file.usable = !file.mistaken && !list.luns.empty();
     file.definition.vhosts = by_vhost(std::move(list.luns));
     return file;
 }
@@ -132,6 +144,7 @@ void Definitions::refresh(const Complain& complain) {
     files_ = std::move(files);
     index();
     find_contested(complain);
+    find_broken_links(complain);
 }
 
 void Definitions::index() {
@@ -169,19 +182,16 @@ void Definitions::find_contested(const Complain& complain) {
 }
 
 void Definitions::contest(const Files& files, const std::string& domain, const Complain& complain) {
-    std::string paths;
+    std::vector<std::string> paths;
     bool concerns_us = false; // else they are xl's business
     for (File* const file : files) {
         file->contested = true;
         concerns_us |= file->mentions_vscsi;
-        paths += (paths.empty() ? "" : file == files.back() ? " and " : ", ");
-        paths += file->definition.file;
+        paths.push_back(file->definition.file);
     }
     if (!concerns_us)
         return;
-    const std::string line = paths + " name one domain, " + domain +
-                             ": it gets no LUNs of either by itself; keep one of the files, or "
-                             "give each a name and a uuid of its own";
+    const std::string line = contest_text(paths, domain);
     if (said_.insert(line).second)
         complain(line);
 }
@@ -197,9 +207,35 @@ Definitions::Files Definitions::files_of(const std::string& name, const std::str
     return named;
 }
 
+std::vector<std::string> Definitions::files_naming(const std::string& name,
+                                                   const std::string& uuid) const {
+    std::set<std::string> paths;
+    for (const File* const file : files_of(name, uuid)) {
+        paths.insert(file->definition.file);
+        if (file->contested)
+            for (std::string& rival : rivals_of(file->definition.name, file->definition.uuid))
+                paths.insert(std::move(rival));
+    }
+    return {paths.begin(), paths.end()};
+}
+
 const std::string* Definitions::file_of(const std::string& name, const std::string& uuid) const {
     const Files named = files_of(name, uuid);
-    return named.size() == 1 ? &named.front()->definition.file : nullptr;
+    return named.size() == 1 && !named.front()->contested ? &named.front()->definition.file
+                                                          : nullptr;
+}
+
+std::vector<std::string> Definitions::rivals_of(const std::string& name,
+                                                const std::string& uuid) const {
+    std::set<std::string> paths;
+    if (const auto same = by_uuid_.find(lower_case(uuid)); !uuid.empty() && same != by_uuid_.end())
+        for (const File* const file : same->second)
+            paths.insert(file->definition.file);
+    if (const auto same = by_name_.find(name); same != by_name_.end())
+        for (const File* const file : same->second)
+            if (uuid.empty() || file->definition.uuid.empty())
+                paths.insert(file->definition.file);
+    return {paths.begin(), paths.end()};
 }
 
 const Definition* Definitions::find(const std::string& name, const std::string& uuid,

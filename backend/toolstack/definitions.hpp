@@ -27,6 +27,17 @@ struct Definition {
     std::map<std::uint32_t, std::vector<Lun>> vhosts; ///< by vhost number
 };
 
+/// A link that `define` has made, or one like it, whose domain gets no LUNs by it.
+struct BrokenLink {
+    std::string domain; ///< that it is called after
+    std::string text; ///< "LINK: domain 'demo' gets no LUNs by it, as ...; put that right, or ..."
+    bool of_file = false; ///< the file itself is wrong, and who looks at that tells more
+};
+
+/// "A and B name one domain, 'demo': it gets no LUNs of either by itself; ..."
+[[nodiscard]] std::string contest_text(const std::vector<std::string>& files,
+                                       const std::string& domain);
+
 /// LUNs by the vhost that their address names.
 [[nodiscard]] std::map<std::uint32_t, std::vector<Lun>> by_vhost(std::vector<Lun> luns);
 
@@ -49,11 +60,22 @@ class Definitions {
     [[nodiscard]] const Definition* find(const std::string& name, const std::string& uuid,
                                          const Complain& complain);
 
-    /// The file that is the domain's, usable or not. Null if there is none, or several.
+    /// The files that name the domain, usable or not, and what names the same domain as one of
+    /// them: if there are several, none of them is used.
+    [[nodiscard]] std::vector<std::string> files_naming(const std::string& name,
+                                                        const std::string& uuid) const;
+    /// The one file that is the domain's, usable or not. Null if there is none, or several.
     [[nodiscard]] const std::string* file_of(const std::string& name,
                                              const std::string& uuid) const;
-    /// Whether a file names a domain so, usable or not.
-    [[nodiscard]] bool names(const std::string& name) const { return by_name_.contains(name); }
+    /// The files that would name one domain with a file of this name and UUID (empty: none), were
+    /// it known as well.
+    [[nodiscard]] std::vector<std::string> rivals_of(const std::string& name,
+                                                     const std::string& uuid) const;
+    /// The links of `changes` that do not do what they are there for, as of the last refresh().
+    [[nodiscard]] const std::vector<BrokenLink>& broken_links() const { return broken_; }
+    /// Whether a file names a domain so, usable or not, or a link is called after it: its file may
+    /// be on a file system that is mounted later.
+    [[nodiscard]] bool names(const std::string& name) const;
 
   private:
     /// What tells that a file is the same as before.
@@ -69,6 +91,7 @@ class Definitions {
         int error = 0;                ///< errno, then
         bool names_domain = false;
         bool mentions_vscsi = false;
+        bool mistaken = false;  ///< it has a mistake, which was complained of
         bool usable = false;    ///< it has LUNs and no mistake
         bool contested = false; ///< another one names the same domain
         Definition definition;
@@ -82,6 +105,14 @@ class Definitions {
     void index();
     [[nodiscard]] Files files_of(const std::string& name, const std::string& uuid) const;
     void find_contested(const Complain& complain);
+    // definition_links.cpp
+    struct LinkMistake {
+        std::string reason;
+        bool of_file = false; ///< complained of as such
+    };
+    void find_broken_links(const Complain& complain);
+    [[nodiscard]] std::optional<LinkMistake> mistake_of(const std::string& link,
+                                                        const std::string& domain) const;
     void contest(const Files& files, const std::string& domain, const Complain& complain);
 
     const std::vector<std::string> patterns_;
@@ -91,6 +122,8 @@ class Definitions {
     std::map<std::string, Files> by_name_; ///< in order
     std::map<std::string, Files> by_uuid_; ///< in lower case
     std::set<std::string> said_;           ///< of contested domains
+    std::set<std::string> said_of_links_;
+    std::vector<BrokenLink> broken_; ///< by link
     bool incomplete_ = false;
 };
 

@@ -1,7 +1,9 @@
 #include "backend/toolstack/host_check.hpp"
 
+#include "backend/devices/openers.hpp"
 #include "backend/targets/sg/open.hpp"
 #include "backend/targets/sg/resolve.hpp"
+#include "backend/toolstack/host_units.hpp"
 
 #include <cerrno>
 #include <fcntl.h>
@@ -25,7 +27,15 @@ std::string text_of(int error) {
 }
 
 bool is_device(PdevKind kind) {
-    return kind == PdevKind::device || kind == PdevKind::address || kind == PdevKind::wwn;
+    return kind == PdevKind::device || kind == PdevKind::address || kind == PdevKind::wwn ||
+           kind == PdevKind::fc;
+}
+
+std::string joined(const std::vector<std::string>& texts) {
+    std::string list;
+    for (const std::string& text : texts)
+        list += (list.empty() ? "" : ", ") + text;
+    return list;
 }
 
 std::optional<Refusal> check_kind(const Lun& lun, const std::string& path, const struct stat& node,
@@ -60,16 +70,24 @@ std::optional<Refusal> check_access(const Lun& lun, const std::string& path) {
 
 /// A guest and this host that write to one disk destroy it; so does a host that writes what the
 /// guest has read.
-std::optional<Refusal> check_unused(const std::string& path, const devices::Roots& roots) {
-    const auto sg = backend::find_sg_node(path, roots.sys);
-    const auto users =
-        sg ? devices::users_of_unit(*sg, roots) : devices::users_of_block(path, roots);
-    if (users.empty())
+std::optional<Refusal> check_unused(const Lun& lun, const std::string& path,
+                                    const devices::Roots& roots) {
+    const bool alone = lun.exclusive.value_or(true);
+    auto sg = backend::find_sg_node(path, roots.sys);
+    // Guests that share its block device have it claimed among them.
+    if (!is_device(lun.pdev.kind) && alone)
+        sg.reset();
+    const auto users = sg ? devices::users_of_unit(*sg, roots)
+                          : devices::users_of_backing(path, reads_only(lun), roots);
+    if (!users.empty())
+        return Refusal{"this host uses it: " + joined(users), "a device that is not used here"};
+    if (!sg || !alone)
         return {};
-    std::string list;
-    for (const std::string& user : users)
-        list += (list.empty() ? "" : ", ") + user;
-    return Refusal{"this host uses it: " + list, "a device that is not used here"};
+    if (const auto openers = devices::openers_of_unit(*sg, roots); !openers.empty())
+        return Refusal{"this host uses it: " + joined(openers),
+                       "a device that no program has open, or 'exclusive=no' if that one leaves "
+                       "the guest's tapes alone"};
+    return {};
 }
 
 std::optional<Refusal> check_path(const Lun& lun, const devices::Roots& roots) {
@@ -91,36 +109,28 @@ std::optional<Refusal> check_path(const Lun& lun, const devices::Roots& roots) {
         return refusal;
     if (auto refusal = check_access(lun, path))
         return refusal;
-    return check_unused(path, roots);
+    return check_unused(lun, path, roots);
 }
 
 } // namespace
 
 Backing backing_of(const Lun& lun, const devices::Roots& roots) {
     Backing backing;
+    if (!lun.vport.empty())
+        return backing; // what a target shows each port may be another unit
     backing.key = config::backing_key(lun.pdev);
     const auto path = backend::path_of(lun.pdev, roots.sys);
-    struct stat node {};
-    if (backing.key.empty() || !path || ::stat(path->c_str(), &node) != 0)
-        return backing;
-    if (S_ISREG(node.st_mode))
-        backing.node = {true, node.st_dev, node.st_ino};
-    else
-        backing.node = {false, node.st_rdev, S_ISBLK(node.st_mode)};
-    if (const auto sg = backend::find_sg_node(*path, roots.sys)) {
-        backing.sg = *sg;
-        backing.unit = backend::unit_key(*sg, roots.sys);
-    }
+    if (!backing.key.empty() && path)
+        backing.layers = devices::layers_of(*path, roots);
     return backing;
 }
 
 bool same_backing(const Backing& a, const Backing& b) {
     if (a.key.empty() || b.key.empty())
         return false;
-    if (!a.node || !b.node)
+    if (a.layers.own.empty() || b.layers.own.empty())
         return a.key == b.key;
-    return a.node == b.node || (!a.sg.empty() && a.sg == b.sg) ||
-           (!a.unit.empty() && a.unit == b.unit);
+    return devices::overlap(a.layers, b.layers);
 }
 
 std::vector<Remark> check_backings(const std::vector<Lun>& luns, const devices::Roots& roots) {
@@ -129,7 +139,16 @@ std::vector<Remark> check_backings(const std::vector<Lun>& luns, const devices::
     for (const Lun& lun : luns) {
         if (config::backing_key(lun.pdev).empty() || !config::unserved(lun.pdev.kind).empty())
             continue;
-        if (const auto refusal = check_path(lun, roots)) {
+        if (lun.whole_host) {
+            if (const auto host = host_of(lun, roots.sys); !host)
+                mistakes.push_back(
+                    {lun.entry, lun.pdev_text, host.error().reason, host.error().remedy});
+            continue;
+        }
+        // What a SAN has nobody here knows: the daemon says what comes of it.
+        const bool on_san = lun.pdev.kind == PdevKind::iscsi || !lun.vport.empty();
+        const auto refusal = on_san ? std::nullopt : check_path(lun, roots);
+        if (refusal) {
             mistakes.push_back({lun.entry, lun.pdev_text, refusal->reason, refusal->remedy});
             continue;
         }
@@ -149,6 +168,26 @@ std::vector<Remark> check_backings(const std::vector<Lun>& luns, const devices::
     return mistakes;
 }
 
+std::vector<Remark> left_out_of_hosts(const std::vector<Lun>& luns, const devices::Roots& roots) {
+    std::vector<Remark> warnings;
+    for (const Lun& entry : luns) {
+        const auto host =
+            entry.whole_host ? host_of(entry, roots.sys) : unexpected(Refusal{}); // found already
+        if (!host)
+            continue;
+        const HostUnits units = units_of(*host, entry, roots.sys);
+        for (const std::string& address : units.beyond)
+            warnings.push_back({entry.entry, address, "the protocol has no room for this address",
+                                "channels, targets and LUNs up to 65535"});
+        for (const Lun& lun : units.luns)
+            if (const auto refusal = check_path(lun, roots))
+                warnings.push_back({entry.entry, lun.pdev_text,
+                                    "the guest is not given it: " + refusal->reason,
+                                    refusal->remedy});
+    }
+    return warnings;
+}
+
 std::string target_by_name(const Pdev& pdev) {
     switch (pdev.kind) {
     case PdevKind::file:
@@ -156,12 +195,12 @@ std::string target_by_name(const Pdev& pdev) {
     case PdevKind::iso:
     case PdevKind::ram:
     case PdevKind::null:
+    case PdevKind::iscsi:
         return std::string(config::to_string(pdev.kind));
     case PdevKind::address:
     case PdevKind::wwn:
-        return "sg";
-    case PdevKind::iscsi:
     case PdevKind::fc:
+        return "sg";
     case PdevKind::device:
         break;
     }

@@ -2,6 +2,7 @@
 
 #include "backend/toolstack/backend_domains.hpp"
 #include "backend/toolstack/host_check.hpp"
+#include "common/config/wwn.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -69,6 +70,9 @@ Result<LunEntry> read_lun(hv::Store& store, hv::StoreTxn txn, const Vhost& vhost
     NodeReader nodes(store, txn, vhost.back_lun(number));
     LunEntry lun;
     lun.number = number;
+    // Before the error, which the daemon writes with it: outside of a transaction a LUN that has
+    // failed since would else have neither.
+    lun.state = nodes.state();
     lun.vdev = nodes.text("v-dev");
     lun.pdev = nodes.text("p-dev");
     lun.name = nodes.text("name");
@@ -79,7 +83,9 @@ Result<LunEntry> read_lun(hv::Store& store, hv::StoreTxn txn, const Vhost& vhost
     lun.queue_depth = nodes.text("queue-depth");
     lun.timeout = nodes.text("timeout");
     lun.exclusive = nodes.text("exclusive") != "no";
-    lun.state = nodes.state();
+    lun.policy = nodes.text("policy");
+    lun.vport = nodes.text("vport");
+    lun.port = nodes.text("port");
     if (nodes.error())
         return unexpected(nodes.error());
     return lun;
@@ -106,7 +112,8 @@ Result<std::optional<VhostEntry>> read_vhost(hv::Store& store, hv::StoreTxn txn,
     NodeReader back(store, txn, vhost.back());
     NodeReader front(store, txn, vhost.front());
     const bool exists = back.find("frontend-id").has_value();
-    VhostEntry entry{vhost, back.state(), front.state(), back.text("error"), false, {}, false};
+    VhostEntry entry{vhost, back.state(), front.state(),     back.text("error"),     false,
+                     {},    false,        back.text("host"), back.text("host-place")};
     entry.taken_up = back.find("feature-sg-grant").has_value() || !entry.error.empty();
     for (const unsigned number : back.numbers("/vscsi-devs", "dev-")) {
         auto lun = read_lun(store, txn, vhost, number);
@@ -123,8 +130,10 @@ Result<std::optional<VhostEntry>> read_vhost(hv::Store& store, hv::StoreTxn txn,
     return std::optional<VhostEntry>{std::move(entry)};
 }
 
-std::vector<VhostEntry> read_vhosts(hv::Store& store, DomId backend, std::optional<DomId> guest) {
-    std::vector<VhostEntry> found;
+namespace {
+
+std::vector<Vhost> vhosts_of(hv::Store& store, DomId backend, std::optional<DomId> guest) {
+    std::vector<Vhost> found;
     const std::string root = xenbus::backend_root(backend);
     std::vector<unsigned> guests;
     if (guest)
@@ -134,16 +143,34 @@ std::vector<VhostEntry> read_vhosts(hv::Store& store, DomId backend, std::option
     for (const unsigned id : guests) {
         if (id > std::numeric_limits<DomId::rep>::max())
             continue;
-        for (const unsigned device : numbers_below(store, root + "/" + std::to_string(id))) {
-            const Vhost vhost{backend, DomId{static_cast<DomId::rep>(id)}, DevId{device}};
-            auto entry = read_vhost(store, hv::no_transaction, vhost);
-            if (!entry)
-                throw std::system_error(entry.error(), "cannot read " + vhost.back());
-            if (*entry)
-                found.push_back(std::move(**entry));
-        }
+        for (const unsigned device : numbers_below(store, root + "/" + std::to_string(id)))
+            found.push_back({backend, DomId{static_cast<DomId::rep>(id)}, DevId{device}});
     }
     return found;
+}
+
+std::vector<VhostEntry> read_each(hv::Store& store, const std::vector<Vhost>& vhosts) {
+    std::vector<VhostEntry> found;
+    for (const Vhost& vhost : vhosts) {
+        auto entry = read_vhost(store, hv::no_transaction, vhost);
+        if (!entry)
+            throw std::system_error(entry.error(), "cannot read " + vhost.back());
+        if (*entry)
+            found.push_back(std::move(**entry));
+    }
+    return found;
+}
+
+} // namespace
+
+std::vector<VhostEntry> read_vhosts(hv::Store& store, DomId backend, std::optional<DomId> guest) {
+    return read_each(store, vhosts_of(store, backend, guest));
+}
+
+std::vector<VhostEntry> read_whole_hosts(hv::Store& store, DomId backend) {
+    auto vhosts = vhosts_of(store, backend, {});
+    std::erase_if(vhosts, [&](const Vhost& vhost) { return !store.read(vhost.back() + "/host"); });
+    return read_each(store, vhosts);
 }
 
 std::vector<VhostEntry> read_all_vhosts(hv::Store& store, DomId self, std::optional<DomId> guest) {
@@ -185,6 +212,8 @@ VhostEntry lost_vhost(hv::Store& store, const VhostRecord& record) {
         row.queue_depth = lun.queue_depth ? std::to_string(*lun.queue_depth) : "";
         row.timeout = lun.timeout ? std::to_string(*lun.timeout) : "";
         row.exclusive = lun.exclusive.value_or(true);
+        row.policy = lun.policy;
+        row.vport = lun.vport;
         entry.luns.push_back(std::move(row));
     }
     return entry;
@@ -216,7 +245,22 @@ std::optional<Lun> lun_of(const LunEntry& entry) {
     lun.timeout = number(entry.timeout);
     if (!entry.exclusive)
         lun.exclusive = false;
+    lun.policy = entry.policy;
+    lun.vport = entry.vport;
     return lun;
+}
+
+std::optional<config::Pdev> pdev_of(const LunEntry& entry) {
+    auto pdev = config::parse_pdev(entry.pdev);
+    if (!pdev)
+        return {};
+    if (!entry.vport.empty()) {
+        const auto through = config::parse_wwn_name(entry.port);
+        if (!through)
+            return {};
+        pdev->through = *through;
+    }
+    return std::move(*pdev);
 }
 
 std::string lun_state(const VhostEntry& vhost, const LunEntry& lun) {

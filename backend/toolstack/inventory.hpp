@@ -26,6 +26,9 @@ struct LunEntry {
     std::string queue_depth; ///< a number, or empty
     std::string timeout;     ///< seconds, or empty
     bool exclusive = true;
+    std::string policy; ///< as policy= says it, or empty
+    std::string vport;  ///< as vport= says it, or empty
+    std::string port;   ///< the WWPN that the daemon says it is reached by, or empty
     xenbus::State state = xenbus::State::unknown;
 };
 
@@ -37,12 +40,16 @@ struct VhostEntry {
     bool taken_up = false; ///< a daemon has looked at it
     std::vector<LunEntry> luns;
     bool lost = false; ///< the domain that served it has ended, and its nodes with it
+    std::string host;  ///< the entry that gives a whole host adapter; empty: entries for each LUN
+    std::string host_place; ///< ScsiHost::place of that
 
     [[nodiscard]] const LunEntry* find(const std::string& vdev) const;
 };
 
 /// Of one guest, or of all that `backend` serves; by domain id, vhost and dev-N.
 std::vector<VhostEntry> read_vhosts(hv::Store& store, DomId backend, std::optional<DomId> guest);
+/// The same of those that give a whole host adapter; of the others one node is looked at.
+std::vector<VhostEntry> read_whole_hosts(hv::Store& store, DomId backend);
 /// Also those that other domains serve or have served, which only dom0 knows (vhost_record.hpp).
 /// What is lost has the reason for an error, of every LUN.
 std::vector<VhostEntry> read_all_vhosts(hv::Store& store, DomId self, std::optional<DomId> guest);
@@ -59,6 +66,9 @@ Result<Vhost> find_vhost(hv::Store& store, hv::StoreTxn txn, DomId self, DomId g
 
 /// As the parser would have given it, but for the number of its entry.
 [[nodiscard]] std::optional<Lun> lun_of(const LunEntry& entry);
+
+/// What it leads to, by the port that the daemon reaches it by; nothing where that is not known.
+[[nodiscard]] std::optional<config::Pdev> pdev_of(const LunEntry& entry);
 
 /// What to tell of a LUN in one word; they are in README.md and list.schema.json.
 [[nodiscard]] std::string lun_state(const VhostEntry& vhost, const LunEntry& lun);

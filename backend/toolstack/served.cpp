@@ -21,11 +21,8 @@ class Finder {
     void look_at(const Lun& lun) {
         if (const auto what = config::unserved(lun.pdev.kind); !what.empty())
             complain(lun, lun.pdev_text, std::string(what).append(not_served), served_forms());
-        if (lun.vdev_is_host)
-            complain(lun, "host", "giving a whole host adapter" + std::string(not_served),
-                     "h:c:t:l, an entry for each unit");
         for (const config::OptionForm& option : config::option_forms())
-            if (option.is_unserved(lun) && !(lun.vdev_is_host && option.name == "feature-host"))
+            if (option.is_unserved(lun))
                 complain(lun, std::string(option.name),
                          std::string(option.unserved).append(not_served),
                          "an entry without this option");

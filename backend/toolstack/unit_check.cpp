@@ -17,8 +17,10 @@ constexpr off_t disk_block = 512;
 class Check {
   public:
     void look_at(const Lun& lun) {
+        if (!lun.vport.empty())
+            return; // the guest may have it, by a port that is its own
         const auto path = backend::path_of(lun.pdev);
-        if (!path || path->empty())
+        if (!path || path->empty() || lun.whole_host)
             return;
         const bool emulated = lun.pdev.kind == config::PdevKind::file;
         if (const auto sg = emulated ? std::nullopt : backend::find_sg_node(*path))

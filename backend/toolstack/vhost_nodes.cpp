@@ -2,9 +2,11 @@
 
 #include "backend/toolstack/guest_life.hpp"
 #include "backend/toolstack/host_check.hpp"
+#include "backend/toolstack/host_units.hpp"
 #include "backend/toolstack/node_writer.hpp"
 #include "backend/toolstack/vhost_record.hpp"
 
+#include <algorithm>
 #include <limits>
 #include <vector>
 
@@ -44,6 +46,27 @@ Result<void> write_back(hv::Store& store, hv::StoreTxn txn, const Vhost& vhost) 
     return NodeWriter(store, txn, vhost.back() + "/vscsi-devs", permissions).result();
 }
 
+/// The adapter that it is to have all units of, and those that there are.
+Result<void> write_host(hv::Store& store, hv::StoreTxn txn, const Vhost& vhost, const Lun& entry) {
+    const auto host = host_of(entry);
+    if (!host)
+        return unexpected_errno(ENODEV);
+    Lun placed = entry; // whichever unit was named may go, and the adapter stay
+    placed.vdev_is_host = false;
+    placed.pdev_text = number(host->number) + ":0:0:0";
+    auto done = NodeWriter(store, txn, vhost.back(), owned_by(vhost.backend, vhost.guest))
+                    .node("feature-host", "1")
+                    .node("host", to_entry(placed))
+                    .node("host-place", host->place)
+                    .result();
+    if (!done)
+        return done;
+    for (const Lun& lun : units_of(*host, entry).luns)
+        if (auto written = write_lun(store, txn, vhost, lun); !written)
+            return unexpected(written.error());
+    return {};
+}
+
 Result<void> write_front(hv::Store& store, hv::StoreTxn txn, const Vhost& vhost) {
     return NodeWriter(store, txn, vhost.front(), owned_by(vhost.guest, vhost.backend))
         .node("backend", vhost.back())
@@ -52,13 +75,35 @@ Result<void> write_front(hv::Store& store, hv::StoreTxn txn, const Vhost& vhost)
         .result();
 }
 
+constexpr auto most_number = std::numeric_limits<unsigned>::max() - 1;
+
+/// The number after those of the LUNs that are there.
+Result<std::uint64_t> number_by_luns(hv::Store& store, hv::StoreTxn txn, const Vhost& vhost) {
+    constexpr std::string_view prefix = "dev-";
+    const auto names = store.list(vhost.back() + "/vscsi-devs", txn);
+    if (!names)
+        return unexpected(names.error());
+    std::uint64_t next = 0;
+    for (const std::string_view name : *names)
+        if (name.starts_with(prefix))
+            if (const auto there =
+                    xenbus::parse_number(name.substr(prefix.size()), most_number - 1))
+                next = std::max(next, *there + 1);
+    return next;
+}
+
+/// Should the counter be damaged, no LUN that is there is written over for it.
 Result<unsigned> next_number(hv::Store& store, hv::StoreTxn txn, const Vhost& vhost) {
     const auto text = store.read(vhost.back() + "/next-dev", txn);
     if (!text)
         return unexpected(text.error());
-    const auto next = xenbus::parse_number(*text, std::numeric_limits<unsigned>::max() - 1);
-    if (!next)
-        return unexpected_errno(EINVAL);
+    auto next = xenbus::parse_number(*text, most_number);
+    if (!next || store.read(vhost.back_lun(static_cast<unsigned>(*next)) + "/v-dev", txn)) {
+        const auto by_luns = number_by_luns(store, txn, vhost);
+        if (!by_luns)
+            return unexpected(by_luns.error());
+        next = *by_luns;
+    }
     if (auto done = store.write(vhost.back() + "/next-dev", number(*next + 1), txn); !done)
         return unexpected(done.error());
     return static_cast<unsigned>(*next);
@@ -77,6 +122,11 @@ Result<void> write_vhost(hv::Store& store, hv::StoreTxn txn, const Vhost& vhost,
     }
     if (auto done = write_back(store, txn, vhost); !done)
         return done;
+    if (gives_whole_host(luns)) {
+        if (auto done = write_host(store, txn, vhost, luns.front()); !done)
+            return done;
+        return write_front(store, txn, vhost);
+    }
     for (const Lun& lun : luns)
         if (auto done = write_lun(store, txn, vhost, lun); !done)
             return unexpected(done.error());
@@ -101,6 +151,10 @@ Result<unsigned> write_lun(hv::Store& store, hv::StoreTxn txn, const Vhost& vhos
         nodes.node("timeout", number(*lun.timeout));
     if (lun.exclusive == false)
         nodes.node("exclusive", "no");
+    if (!lun.policy.empty())
+        nodes.node("policy", lun.policy);
+    if (!lun.vport.empty())
+        nodes.node("vport", lun.vport);
     nodes.node("state", to_node(State::initialising));
     if (auto done = nodes.result(); !done)
         return unexpected(done.error());

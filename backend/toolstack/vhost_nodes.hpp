@@ -18,7 +18,8 @@ namespace pvscsi::toolstack {
 
 /// Both ends' nodes with these LUNs. The backend's state is InitWait from the start: Linux'
 /// xen-scsiback takes up only what it first sees in Initialising, so it leaves our vhosts alone.
-/// ENOENT if the domain that is to serve it is gone: its nodes would stay for ever.
+/// ENOENT if the domain that is to serve it is gone: its nodes would stay for ever. Of an entry
+/// that gives a whole host adapter, the LUNs that it has now; ENODEV if it is not there.
 Result<void> write_vhost(hv::Store& store, hv::StoreTxn txn, const Vhost& vhost,
                          std::span<const Lun> luns);
 

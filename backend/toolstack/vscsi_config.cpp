@@ -1,6 +1,7 @@
 #include "backend/toolstack/vscsi_config.hpp"
 
-#include "backend/toolstack/text.hpp"
+#include "common/base/printable.hpp"
+#include "common/config/wwn.hpp"
 
 #include <algorithm>
 #include <array>
@@ -85,6 +86,11 @@ class EntryParser {
             complain(text, {"there is no VDEV", "PDEV,VDEV[,OPTION...]"});
             return {};
         }
+        if (has_comma_in_path(fields)) {
+            complain(text, {"the path in PDEV has a comma, which ends PDEV",
+                            "a path without one, for instance a link to that file"});
+            return {};
+        }
         Lun lun;
         parse_device(lun, fields[0]);
         parse_address(lun, fields[1]);
@@ -92,13 +98,22 @@ class EntryParser {
             parse_option(lun, fields[i], i == 2);
         if (mistakes_.size() == before)
             find_misfits(lun, fields);
+        lun.whole_host |= lun.vdev_is_host;
+        if (mistakes_.size() == before && lun.whole_host)
+            find_host_misfits(lun);
         if (mistakes_.size() != before)
             return {};
-        lun.whole_host |= lun.vdev_is_host;
         return lun;
     }
 
   private:
+    template <typename Fields>
+    static bool has_comma_in_path(const Fields& fields) {
+        const auto is_address = [](const auto& text) { return parse_vdev(text).has_value(); };
+        return fields[0].find('/') != std::string_view::npos && !is_address(fields[1]) &&
+               fields[1] != "host" && std::any_of(fields.begin() + 2, fields.end(), is_address);
+    }
+
     void parse_device(Lun& lun, std::string_view text) {
         if (auto pdev = config::parse_pdev(text)) {
             lun.pdev = std::move(*pdev);
@@ -136,7 +151,7 @@ class EntryParser {
             complain("exclusive=no", {"what is in this PDEV's memory is the LUN's own",
                                       "a file or device, or an entry without this option"});
         if (is_scsi(lun.pdev.kind))
-            return;
+            return find_vport_misfits(lun);
         const char* const reason = "there is no SCSI device behind this PDEV";
         if (lun.vdev_is_host)
             complain(fields[1], {reason, std::string(vdev_form)});
@@ -144,6 +159,39 @@ class EntryParser {
             for (const char* const name : {"timeout", "vport", "feature-host"})
                 if (fields[i].substr(0, fields[i].find('=')) == name)
                     complain(fields[i], {reason, "an entry without this option"});
+    }
+
+    /// The guest's port is the way to the unit, so nothing else can be.
+    void find_vport_misfits(const Lun& lun) {
+        if (lun.vport.empty())
+            return;
+        const std::string text = "vport=" + lun.vport;
+        if (lun.pdev.kind != config::PdevKind::fc)
+            complain(text, {"this PDEV does not say which target port has the unit",
+                            "fc.<16hex>:<lun> for PDEV"});
+        else if (!lun.pdev.through.is_none())
+            complain(text, {"this PDEV names another port to reach the unit by",
+                            "fc.<16hex>:<lun> for PDEV, without @"});
+        else if (lun.whole_host)
+            complain(text, {"the adapter of a guest's own port can't be given as a whole yet",
+                            "h:c:t:l, an entry for each unit"});
+    }
+
+    /// Of an entry for all units of a host adapter.
+    void find_host_misfits(Lun& lun) {
+        const bool has_address = lun.pdev.kind == config::PdevKind::address;
+        if (lun.vdev_is_host && has_address)
+            lun.vdev = {lun.pdev.address.host, 0, 0, 0};
+        else if (lun.vdev_is_host)
+            complain("host",
+                     {"this PDEV does not say which number the adapter has, and so the vhost",
+                      "h:c:t:l of a unit, or a VDEV and 'feature-host'"});
+        if (!lun.name.empty())
+            complain("name=" + lun.name, {"all units of the adapter would have one name",
+                                          "an entry without a name; pvscsictl set gives some"});
+        if (!lun.backend.empty())
+            complain(lun.backend, {"the units that come and go there can't be followed from here",
+                                   "h:c:t:l, an entry for each unit"});
     }
 
     void complain(std::string_view text, const Refusal& refusal) {
@@ -157,8 +205,9 @@ class EntryParser {
 /// Whether both use one backing, and may not; by path.
 bool backings_clash(const Lun& a, const Lun& b) {
     const std::string key = config::backing_key(a.pdev);
+    // By each port of the guest's a unit is a device of its own: two paths to one unit.
     return !key.empty() && key == config::backing_key(b.pdev) && a.backend == b.backend &&
-           !may_share(a, b);
+           a.vport == b.vport && !may_share(a, b);
 }
 
 /// What is right in each entry and wrong in all of them together.
@@ -170,8 +219,7 @@ class Duplicates {
     void find() {
         for (std::size_t i = 0; i < luns_.size(); ++i) {
             const Lun& lun = luns_[i];
-            if (!lun.vdev_is_host)
-                check_vdev(lun);
+            check_vdev(lun);
             if (!lun.name.empty())
                 if (const auto [it, fresh] = names_.emplace(lun.name, lun.entry); !fresh)
                     complain(lun, "name=" + lun.name, it->second, " has this name",
@@ -188,20 +236,20 @@ class Duplicates {
 
   private:
     void check_vdev(const Lun& lun) {
-        const std::string text = to_string(lun.vdev);
-        if (const auto [it, fresh] = addresses_.emplace(lun.vdev, lun.entry); !fresh)
-            complain(lun, text, it->second, " has this VDEV already",
-                     "an address of its own for each entry");
+        const std::string text = lun.vdev_is_host ? "host" : to_string(lun.vdev);
         const auto [it, fresh] = vhosts_.emplace(lun.vdev.host, &lun);
         const Lun& first = *it->second;
+        if (!fresh && (first.whole_host || lun.whole_host))
+            return complain(lun, text, first.entry,
+                            first.whole_host ? " gives a whole host adapter by this vhost"
+                                             : " has the same vhost",
+                            "a vhost of its own for a whole host adapter");
+        if (const auto [at, unused] = addresses_.emplace(lun.vdev, lun.entry); !unused)
+            complain(lun, text, at->second, " has this VDEV already",
+                     "an address of its own for each entry");
         if (first.backend != lun.backend)
             complain(lun, text, first.entry, " has another backend domain on the same vhost",
                      "a vhost of its own for each backend domain");
-        if (first.whole_host != lun.whole_host)
-            complain(lun, text, first.entry,
-                     lun.whole_host ? " has no feature-host on the same vhost"
-                                    : " has feature-host on the same vhost",
-                     "feature-host with all entries of a vhost, or with none");
     }
 
     void complain(const Lun& lun, std::string text, std::size_t other, const char* reason,
@@ -252,6 +300,21 @@ bool reads_only(const Lun& lun) {
     return lun.read_only || lun.pdev.kind == config::PdevKind::iso;
 }
 
+std::optional<config::Pdev> reachable_pdev(const Lun& lun) {
+    if (lun.vport.empty())
+        return lun.pdev;
+    const auto choice = config::parse_vport_choice(lun.vport);
+    if (!choice || !choice->names)
+        return {};
+    config::Pdev pdev = lun.pdev;
+    pdev.through = choice->names->port;
+    return pdev;
+}
+
+bool gives_whole_host(std::span<const Lun> luns) {
+    return !luns.empty() && luns.front().whole_host;
+}
+
 bool may_share(const Lun& a, const Lun& b) {
     return (reads_only(a) && reads_only(b)) || (a.exclusive == false && b.exclusive == false);
 }
@@ -279,9 +342,11 @@ ParsedList parse_vscsi(const std::vector<std::string>& entries, const Changes& c
 }
 
 std::string to_entry(const Lun& lun) {
-    std::string text = lun.pdev_text + "," + to_string(lun.vdev);
+    std::string text = lun.pdev_text + "," + (lun.vdev_is_host ? "host" : to_string(lun.vdev));
     if (!lun.backend.empty())
         text += "," + lun.backend;
+    if (lun.whole_host && !lun.vdev_is_host)
+        text += ",feature-host";
     if (lun.read_only)
         text += ",ro";
     if (!lun.name.empty())
@@ -292,6 +357,10 @@ std::string to_entry(const Lun& lun) {
         text += ",timeout=" + std::to_string(*lun.timeout);
     if (lun.exclusive == false)
         text += ",exclusive=no";
+    if (!lun.policy.empty())
+        text += ",policy=" + lun.policy;
+    if (!lun.vport.empty())
+        text += ",vport=" + lun.vport;
     return text;
 }
 

@@ -11,7 +11,9 @@
 #include "common/config/pdev.hpp"
 #include "common/xenbus/nodes.hpp"
 
+#include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,8 +25,8 @@ struct Lun : config::EntryOptions {
     std::size_t entry = 0; ///< its number in the list, counted from 1
     config::Pdev pdev;
     std::string pdev_text;       ///< as written; what goes into `p-dev`
-    xenbus::VirtualAddress vdev; ///< of no meaning if VDEV was `host`
-    bool vdev_is_host = false;
+    xenbus::VirtualAddress vdev; ///< of a whole host adapter only the vhost's number counts
+    bool vdev_is_host = false;   ///< `host` was written: the vhost has the adapter's number
     std::string backend; ///< the domain that has the device, as written; empty: the one that asks
 };
 
@@ -61,6 +63,12 @@ struct Changes {
 
 /// Whether the guest can only read it: asked for, or a CD/DVD.
 [[nodiscard]] bool reads_only(const Lun& lun);
+
+/// PDEV with the port that it is reached by; nothing where that is not known yet (vport=auto).
+[[nodiscard]] std::optional<config::Pdev> reachable_pdev(const Lun& lun);
+
+/// The vhost that these entries make has all units of a host adapter; then there is one entry.
+[[nodiscard]] bool gives_whole_host(std::span<const Lun> luns);
 
 /// An entry that says the same, of what this version serves.
 [[nodiscard]] std::string to_entry(const Lun& lun);

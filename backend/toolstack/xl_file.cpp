@@ -1,6 +1,6 @@
 #include "backend/toolstack/xl_file.hpp"
 
-#include "backend/toolstack/text.hpp"
+#include "common/base/printable.hpp"
 #include "common/base/small_file.hpp"
 
 #include <algorithm>
@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <memory>
 #include <new>
+#include <optional>
 #include <string_view>
 #include <system_error>
 
@@ -27,6 +28,57 @@ namespace pvscsi::toolstack {
 
 namespace {
 
+/// Of what libxlutil does once more for each place in a file, this many places times bytes at most:
+/// a part of a second, and 64 MiB.
+constexpr std::size_t most_repeated = std::size_t{16} << 20;
+/// It goes on behind a mistake; a file that is none at all has one in every line.
+constexpr std::size_t most_mistakes = 20;
+
+std::size_t line_of(std::string_view text, std::size_t place) {
+    const auto end = text.begin() + static_cast<std::ptrdiff_t>(place);
+    return static_cast<std::size_t>(std::count(text.begin(), end, '\n')) + 1;
+}
+
+std::size_t count_of(std::string_view text, std::string_view what) {
+    std::size_t count = 0;
+    for (auto i = text.find(what); i != std::string_view::npos; i = text.find(what, i + 1))
+        ++count;
+    return count;
+}
+
+/// What libxlutil is not to be given, though it is made for files that people write: a byte 0 in a
+/// text ends the program there (an assertion), and some others take it minutes or gigabytes.
+std::optional<std::string> unfit(const std::string& path, std::string_view text) {
+    const auto at_line = [&](std::size_t place) {
+        return path + ":" + std::to_string(line_of(text, place)) + ": ";
+    };
+    if (const auto zero = text.find('\0'); zero != std::string_view::npos)
+        return at_line(zero) + "a byte 0 is in it; expected text";
+    // For each '#' in a line without an end it reads to the end, and finds that it is no comment.
+    const auto begin = text.rfind('\n') + 1; // the file's if there is none
+    const auto last = text.substr(begin);
+    if (!last.empty() && count_of(last, "#") > most_repeated / last.size())
+        return at_line(begin) + "the last line has a comment and no end; expected a line's end";
+    // Of each += it copies what it adds to, keeps both, and looks for it among all settings.
+    const auto additions = count_of(text, "+=");
+    if (!text.empty() && additions > most_repeated / text.size())
+        return path + ": += is there " + std::to_string(additions) + " times in " +
+               std::to_string(text.size()) +
+               " bytes, which takes xl's parser too long; expected fewer of them, or less text";
+    return {};
+}
+
+/// What a file has that no editor shows and the parser calls an error of its own; empty: nothing.
+std::string unseen_mistake(const std::string& path, std::string_view text) {
+    if (text.starts_with("\xef\xbb\xbf"))
+        return path + ":1: it begins with a byte order mark, which xl does not take; save it as "
+                      "plain UTF-8";
+    if (const auto end = text.find("\r\n"); end != std::string_view::npos)
+        return path + ":" + std::to_string(line_of(text, end)) +
+               ": it has line ends of DOS (CR LF), which xl does not take; dos2unix mends them";
+    return {};
+}
+
 /// What libxlutil reports, as text instead of on a terminal.
 class Report {
   public:
@@ -43,16 +95,19 @@ class Report {
 
     std::FILE* file() noexcept { return file_; }
 
-    std::vector<std::string> lines() {
+    /// `path`: what the last one begins with, if there are more than are told.
+    std::vector<std::string> lines(const std::string& path) {
         std::fflush(file_);
         std::vector<std::string> result;
         std::string_view rest(text_, size_);
-        while (!rest.empty()) {
+        while (!rest.empty() && result.size() < most_mistakes) {
             const auto end = std::min(rest.find('\n'), rest.size());
             if (end > 0)
                 result.push_back(printable(rest.substr(0, end)));
             rest.remove_prefix(std::min(end + 1, rest.size()));
         }
+        if (!rest.empty())
+            result.push_back(path + ": there are more mistakes; expected an xl configuration file");
         return result;
     }
 
@@ -93,7 +148,8 @@ std::vector<std::size_t> lines_setting(std::string_view text, std::string_view k
         if (c == '#') {
             skip_to(text.find('\n', i));
         } else if (c == '"' || c == '\'') { // no line's end can be in it
-            skip_to(text.find(c, i + 1));
+            for (++i; i < text.size() && text[i] != c; ++i)
+                i += text[i] == '\\' ? 1 : 0;
             skip_to(i + 1);
         } else if (is_word(c)) {
             const std::size_t begin = i;
@@ -187,29 +243,41 @@ class Reader {
 
 } // namespace
 
-XlFile read_xl_file(const std::string& path) {
+XlFile parse_xl_file(const std::string& path, const std::string& text) {
     XlFile file;
     file.path = path;
-    const auto text = read_small_file(path);
-    if (!text) {
-        file.error = text.error().code;
-        file.mistakes.push_back(path + ": " + text.error().reason +
-                                "; expected an xl configuration file");
+    if (auto mistake = unfit(path, text)) {
+        file.mentions_vscsi = text.find("vscsi") != std::string::npos;
+        file.mistakes.push_back(std::move(*mistake));
         return file;
     }
     Report report;
     const Config config(xlu_cfg_init(report.file(), path.c_str()));
     if (!config)
         throw std::bad_alloc();
-    const int error = xlu_cfg_readdata(config.get(), text->data(), static_cast<int>(text->size()));
+    const int error = xlu_cfg_readdata(config.get(), text.data(), static_cast<int>(text.size()));
     if (error != 0) {
-        file.mentions_vscsi = text->find("vscsi") != std::string::npos;
-        file.mistakes = report.lines();
+        file.mentions_vscsi = text.find("vscsi") != std::string::npos;
+        file.mistakes = report.lines(path);
+        if (auto reason = unseen_mistake(path, text); !reason.empty())
+            file.mistakes.insert(file.mistakes.begin(), std::move(reason));
         if (file.mistakes.empty())
             file.mistakes.push_back(path + ": " + std::generic_category().message(error));
         return file;
     }
-    Reader(*config, *text, file).read();
+    Reader(*config, text, file).read();
+    return file;
+}
+
+XlFile read_xl_file(const std::string& path) {
+    const auto text = read_small_file(path);
+    if (text)
+        return parse_xl_file(path, *text);
+    XlFile file;
+    file.path = path;
+    file.error = text.error().code;
+    file.mistakes.push_back(path + ": " + text.error().reason +
+                            "; expected an xl configuration file");
     return file;
 }
 

@@ -1,7 +1,8 @@
 // The parts of an ordinary xl configuration file that concern vscsi, read with Xen's own parser
 // (libxlutil, static functions without state of ours). Keys that are not ours are left alone.
 // Thread: any. Errors: as text in the result; the file is only read, and only if it is a regular
-// one of at most max_small_file bytes.
+// one of at most max_small_file bytes. What libxlutil can't take is refused before it gets it: it
+// trusts its files, and asserts.
 #pragma once
 
 #include <string>
@@ -22,5 +23,7 @@ struct XlFile {
 };
 
 [[nodiscard]] XlFile read_xl_file(const std::string& path);
+/// The same of what was read from there: max_small_file bytes at most.
+[[nodiscard]] XlFile parse_xl_file(const std::string& path, const std::string& text);
 
 } // namespace pvscsi::toolstack

@@ -1,13 +1,16 @@
 // What --persist keeps, and what it makes of a domain's entries.
 #include "backend/toolstack/changes.hpp"
+#include "backend/toolstack/pending.hpp"
 #include "tests/support/no_files.hpp"
 #include "tests/support/temp_folder.hpp"
 
 #include <catch2/catch.hpp>
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <sys/resource.h>
 #include <system_error>
 
 using namespace pvscsi;
@@ -151,5 +154,97 @@ TEST_CASE("a disk that is full leaves the changes that were") {
         const test::NoFiles none;
         CHECK_THROWS_AS(write_changes(file, changes), std::system_error);
     }
+    {
+        // It takes the file, and nothing into it.
+        rlimit before{};
+        REQUIRE(::getrlimit(RLIMIT_FSIZE, &before) == 0);
+        const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+        const rlimit none{0, before.rlim_max};
+        REQUIRE(::setrlimit(RLIMIT_FSIZE, &none) == 0);
+        bool failed = false;
+        try {
+            write_changes(file, changes);
+        } catch (const std::system_error&) {
+            failed = true;
+        }
+        REQUIRE(::setrlimit(RLIMIT_FSIZE, &before) == 0);
+        std::signal(SIGXFSZ, handler);
+        CHECK(failed);
+        CHECK_FALSE(std::filesystem::exists(file + ".new"));
+    }
     CHECK(read_changes(file)->removed.contains("ram:1M,0:0:0:0"));
+}
+
+TEST_CASE(
+    "a disk that gets full in the middle of a file says so, and leaves the changes that were") {
+    const test::Folder folder;
+    const std::string file = folder.file("demo.changes", "- ram:1M,0:0:0:0\n");
+    Changes changes;
+    keep_attached(changes, xl({}), "ram:1M,0:0:1:0", {0, 0, 1, 0});
+    ::rlimit before{};
+    REQUIRE(::getrlimit(RLIMIT_FSIZE, &before) == 0);
+    const ::rlimit few{20, before.rlim_max}; // bytes: the first write takes a part
+    const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+    REQUIRE(::setrlimit(RLIMIT_FSIZE, &few) == 0);
+    std::error_code code;
+    try {
+        write_changes(file, changes);
+    } catch (const std::system_error& error) {
+        code = error.code();
+    }
+    REQUIRE(::setrlimit(RLIMIT_FSIZE, &before) == 0);
+    std::signal(SIGXFSZ, handler);
+    CHECK(code == std::errc::file_too_large);
+    CHECK(read_changes(file)->removed.contains("ram:1M,0:0:0:0"));
+}
+
+TEST_CASE("a change that is under way does not count, and is all that is needed to end it") {
+    const test::Folder folder;
+    const std::string directory = folder.path("new");
+    Changes changes;
+    keep_attached(changes, xl({}), "ram:1M,0:0:1:0", {0, 0, 1, 0});
+    const Pending pending{Pending::Life{DomId{7}, "/vm/x y", {"ram:1M,0:0:1:0"}, {"0:0:2:0"}}, {}};
+    write_pending(directory, "demo", pending, changes);
+    CHECK(entries_of(xl({}), directory).list.luns.empty());
+    const auto read = read_pending(directory, "demo");
+    REQUIRE((read && read->life));
+    CHECK(read->life->guest == DomId{7});
+    CHECK(read->life->vm == "/vm/x y");
+    CHECK(read->life->attached == Texts{"ram:1M,0:0:1:0"});
+    CHECK(read->life->detached == Texts{"0:0:2:0"});
+    CHECK_FALSE(read->link);
+    SECTION("ended") {
+        commit_pending(directory, "demo");
+        CHECK(pdevs(entries_of(xl({}), directory).list) == Texts{"ram:1M"});
+        write_pending(directory, "demo", pending, {});
+        commit_pending(directory, "demo");
+        CHECK(std::filesystem::is_empty(directory));
+    }
+    SECTION("dropped") {
+        drop_pending(directory, "demo");
+        drop_pending(directory, "demo");
+        CHECK(std::filesystem::is_empty(directory));
+    }
+    CHECK_FALSE(read_pending(directory, "demo"));
+}
+
+TEST_CASE("what was changed counts until the link is as define or undefine would have it") {
+    const test::Folder folder;
+    const std::string directory =
+        std::filesystem::path(folder.file("demo.changes", "+ ram:2M,0:0:1:0\n")).parent_path();
+    const std::string link = link_file(directory, "demo");
+    const auto entries = [&] { return pdevs(entries_of(xl({}), directory).list); };
+    std::filesystem::create_symlink("/old.cfg", link);
+    const auto target = GENERATE(as<std::string>(), "/new.cfg", "");
+    CAPTURE(target);
+    write_pending(directory, "demo", {{}, target}, {});
+    CHECK(entries() == Texts{"ram:2M"});
+    std::filesystem::remove(link);
+    if (!target.empty())
+        std::filesystem::create_symlink(target, link);
+    CHECK(entries().empty());
+    commit_pending(directory, "demo");
+    CHECK(entries().empty());
+    CHECK_FALSE(std::filesystem::exists(directory + "/demo.changes"));
+    CHECK_FALSE(std::filesystem::exists(pending_file(directory, "demo")));
 }

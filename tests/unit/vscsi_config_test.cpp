@@ -49,6 +49,8 @@ TEST_CASE("every form of an entry is understood") {
         Taken{"iscsi://[fe80::1]:3260/eui.02004567A425678D/7,0:0:0:0",
               "iscsi://[fe80::1]:3260/eui.02004567A425678D/7", "0:0:0:0", false, ""},
         Taken{"fc.500507680120a1b2:3,0:0:0:0,ro", "fc.500507680120a1b2:3", "0:0:0:0", true, ""},
+        Taken{"fc.50:05:07:68:01:20:A1:B2:3@0x500507680120a1b3,0:0:0:0",
+              "fc.50:05:07:68:01:20:A1:B2:3@0x500507680120a1b3", "0:0:0:0", false, ""},
         Taken{"/dev/nst0,0:0:0:0,Domain-0,ro,name=t", "/dev/nst0", "0:0:0:0", true, "t"},
         Taken{"file:/srv/a b:c,0:0:0:0", "file:/srv/a b:c", "0:0:0:0", false, ""});
     CAPTURE(row.entry);
@@ -88,7 +90,8 @@ TEST_CASE("every form of the tables is understood as its example says") {
     }
     for (const config::OptionForm& form : config::option_forms()) {
         CAPTURE(form.name);
-        const std::string entry = "/dev/sg0,0:0:0:0," + std::string(form.example);
+        const std::string device = form.name == "vport" ? "fc.500507680120a1b2:0" : "/dev/sg0";
+        const std::string entry = device + ",0:0:0:0," + std::string(form.example);
         const auto list = parse_vscsi({entry});
         REQUIRE(list.luns.size() == 1);
         CHECK(form.is_set(list.luns[0]));
@@ -103,9 +106,10 @@ TEST_CASE("every form of the tables is understood as its example says") {
 }
 
 TEST_CASE("what each option says is taken") {
-    const auto list = parse_vscsi({"/dev/sg0,0:0:0:0,storage,ro,name=a,queue-depth=256,"
-                                   "timeout=172800,exclusive=no,policy=p,"
-                                   "vport=500507680120A1B2:500507680120a1b3"});
+    const auto list =
+        parse_vscsi({"fc.500507680120a1b2:0,0:0:0:0,storage,ro,name=a,queue-depth=256,"
+                     "timeout=172800,exclusive=no,policy=audit:p,"
+                     "vport=500507680120A1B2:500507680120a1b3"});
     REQUIRE(list.mistakes.empty());
     const Lun& lun = list.luns.at(0);
     CHECK(lun.backend == "storage");
@@ -114,28 +118,48 @@ TEST_CASE("what each option says is taken") {
     CHECK(lun.queue_depth == 256u);
     CHECK(lun.timeout == 172800u);
     CHECK(lun.exclusive == false);
-    CHECK(lun.policy == "p");
-    CHECK(lun.vport == "500507680120A1B2:500507680120a1b3");
+    CHECK(lun.policy == "audit:p");
+    CHECK(lun.vport == "500507680120a1b2:500507680120a1b3");
     CHECK(!lun.whole_host);
 }
 
 TEST_CASE("a whole host adapter is asked for in two ways") {
     for (const char* const entry :
-         {"1:0:2:0,host", "/dev/sg0,host", "/dev/sda,0:0:0:0,feature-host",
-          "naa.5000c500a1b2c3d4:0,host,ro"}) {
+         {"1:0:2:0,host", "1:0:2:0,host,ro,timeout=3", "/dev/sda,1:0:0:0,feature-host",
+          "naa.5000c500a1b2c3d4:0,1:2:3:4,feature-host,exclusive=no"}) {
         CAPTURE(entry);
         const auto list = parse_vscsi({entry});
         REQUIRE(list.luns.size() == 1);
-        CHECK(list.luns[0].whole_host);
+        CHECK(gives_whole_host(list.luns));
+        CHECK(list.luns[0].vdev.host == 1);
+        CHECK(to_entry(list.luns[0]) == entry);
     }
-    CHECK(messages({"/dev/sg0,host", "/dev/sg1,host"}).empty());
+    CHECK(messages({"1:0:0:0,host", "2:0:0:0,host", "/dev/sg0,3:0:0:0"}).empty());
+    CHECK_FALSE(gives_whole_host(parse_vscsi({"1:0:2:0,1:0:0:0"}).luns));
+    CHECK_FALSE(gives_whole_host({}));
+}
+
+TEST_CASE("what a whole host adapter can't have") {
+    for (const auto& [entry, expected] :
+         {std::pair{"/dev/sg0,host", "'host': this PDEV does not say which number"},
+          {"naa.5000c500a1b2c3d4:0,host", "'host': this PDEV does not say which number"},
+          {"1:0:0:0,host,name=a", "'name=a': all units of the adapter would have one name"},
+          {"1:0:0:0,host,storage", "'storage': the units that come and go there"},
+          {"/dev/sg0,0:0:0:0,storage,feature-host", "'storage': the units that come and go"}}) {
+        CAPTURE(entry);
+        const auto said = messages({entry});
+        REQUIRE(said.size() == 1);
+        CHECK_THAT(said[0], Catch::Contains(expected));
+    }
 }
 
 TEST_CASE("what a vhost has one of can't differ between its entries") {
     CHECK_THAT(messages({"/dev/sg0,0:0:0:0", "/dev/sg1,0:0:0:1,feature-host"})[0],
-               Catch::Contains("entry 1 has no feature-host on the same vhost"));
+               Catch::Contains("entry 1 has the same vhost"));
     CHECK_THAT(messages({"/dev/sg0,0:0:0:0,feature-host", "/dev/sg1,0:0:0:1"})[0],
-               Catch::Contains("entry 1 has feature-host on the same vhost"));
+               Catch::Contains("entry 1 gives a whole host adapter by this vhost"));
+    CHECK_THAT(messages({"1:0:0:0,host", "1:0:0:1,host"})[0],
+               Catch::Contains("entry 1 gives a whole host adapter by this vhost"));
     CHECK_THAT(messages({"/dev/sg0,0:0:0:0,storage", "/dev/sg1,0:0:0:1"})[0],
                Catch::Contains("entry 1 has another backend domain on the same vhost"));
     CHECK(messages({"/dev/sg0,0:0:0:0,storage", "/dev/sg1,1:0:0:0"}).empty());
@@ -152,15 +176,11 @@ TEST_CASE("what this version does not serve is said, and nothing else") {
         Row{"/dev/sg0,0:0:0:0,ro,name=a,queue-depth=8,timeout=30,exclusive=yes", ""},
         Row{"/dev/sg0,0:0:0:0,exclusive=no", ""}, Row{"1:0:2:0,0:0:0:0,Domain-0", ""},
         Row{"naa.5000c500a1b2c3d4:0,0:0:0:0,0", ""},
-        Row{"iscsi://h/iqn.x/0,0:0:0:0",
-            "'iscsi://h/iqn.x/0': an iSCSI unit is not served by this version; expected one of "
-            "/dev/NODE, h:c:t:l, naa.<16hex>:<lun>, file:PATH, iso:PATH, ram:SIZE, null:SIZE"},
-        Row{"fc.500507680120a1b2:0,0:0:0:0", "a unit by its Fibre Channel target port is not"},
-        Row{"/dev/sg0,host", "'host': giving a whole host adapter is not served"},
-        Row{"/dev/sg0,0:0:0:0,feature-host", "'feature-host': giving a whole host adapter is not"},
-        Row{"/dev/sg0,0:0:0:0,policy=safe", "'policy': a policy of commands is not served"},
-        Row{"/dev/sg0,0:0:0:0,vport=auto", "'vport': a virtual Fibre Channel port is not served"},
-        Row{"ram:1M,0:0:0:0,storage", ""});
+        Row{"iscsi://user@h/iqn.x/0,0:0:0:0,ro,timeout=30", ""},
+        Row{"fc.500507680120a1b2:0,0:0:0:0", ""}, Row{"1:0:0:0,host", ""},
+        Row{"/dev/sg0,0:0:0:0,feature-host", ""}, Row{"/dev/sg0,0:0:0:0,policy=safe", ""},
+        Row{"ram:1M,0:0:0:0,policy=audit:disk", ""},
+        Row{"fc.500507680120a1b2:0,0:0:0:0,vport=auto", ""}, Row{"ram:1M,0:0:0:0,storage", ""});
     CAPTURE(row.entry);
     const auto list = parse_vscsi({row.entry});
     REQUIRE(list.mistakes.empty());
@@ -177,7 +197,9 @@ TEST_CASE("what this version does not serve is said, and nothing else") {
 TEST_CASE("what an entry says can be said again") {
     for (const std::string entry :
          {"ram:1M,0:0:0:0", "file:/srv/a b.img,4294967295:0:1:7,storage,ro,name=a.b",
-          "/dev/sg0,1:0:0:0,4,queue-depth=8,timeout=30"})
+          "/dev/sg0,1:0:0:0,4,queue-depth=8,timeout=30",
+          "/dev/sg0,1:0:0:0,exclusive=no,policy=audit:tape",
+          "fc.500507680120a1b2:5,1:0:0:0,vport=auto@5001438000000001"})
         CHECK(to_entry(parse_vscsi({entry}).luns.at(0)) == entry);
     CHECK(to_entry(parse_vscsi({" iso:/a.iso , 0:0:0:0 , name=cd "}).luns.at(0)) ==
           "iso:/a.iso,0:0:0:0,name=cd");
@@ -212,12 +234,22 @@ TEST_CASE("what is used twice is refused") {
     CHECK_THAT(messages({"file:/a,0:0:0:0,ro", "ram:1M,0:0:0:1", "file:/a,0:0:0:2"}),
                Catch::Equals(same_backing));
     CHECK(messages({"/dev/sg1,0:0:0:0", "/dev/sg1,0:0:0:1"}).size() == 1);
+    // By two ports of the guest's it is two paths to one unit; by one it is the same path twice.
+    const std::string first = "fc.500507680120a1b2:5,0:0:0:0,vport=auto@5001438000000001";
+    CHECK(messages({first, "fc.500507680120a1b2:5,0:0:1:0,vport=auto@5001438000000003"}).empty());
+    CHECK(messages({first, "fc.500507680120A1B2:5,0:0:1:0,vport=auto@50:01:43:80:00:00:00:01"})
+              .size() == 1);
     CHECK(messages({"iso:/a,0:0:0:0", "file:/a,0:0:0:1"}).size() == 1);
     CHECK(messages({"1:0:2:0,0:0:0:0", "01:0:2:0,0:0:0:1"}).size() == 1);
     CHECK(messages({"naa.5000c500a1b2c3d4:0,0:0:0:0", "naa.5000C500A1B2C3D4:0,0:0:0:1"}).size() ==
           1);
     CHECK(messages({"naa.5000c500a1b2c3d4:0,0:0:0:0", "naa.5000c500a1b2c3d4:1,0:0:0:1"}).empty());
     CHECK(messages({"iscsi://H/iqn.x/1,0:0:0:0", "iscsi://h/iqn.X/1,0:0:0:1"}).size() == 1);
+    // A target's name is its own, whoever logs in to it and wherever.
+    CHECK(messages({"iscsi://h/iqn.x/1,0:0:0:0", "iscsi://user@h/iqn.x/1,0:0:0:1"}).size() == 1);
+    CHECK(messages({"iscsi://h/iqn.x/1,0:0:0:0", "iscsi://other:3261/iqn.x/1,0:0:0:1"}).size() ==
+          1);
+    CHECK(messages({"iscsi://h/iqn.x/1,0:0:0:0", "iscsi://h/iqn.x/2,0:0:0:1"}).empty());
     // The same number in another vhost is another unit.
     CHECK(messages({"ram:1M,0:0:0:0", "ram:1M,1:0:0:0"}).empty());
     CHECK(messages({"iso:/a,0:0:0:0", "iso:/a,0:0:1:0"}).empty());

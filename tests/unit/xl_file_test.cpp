@@ -4,6 +4,7 @@
 #include "tests/support/temp_folder.hpp"
 
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -86,11 +87,80 @@ TEST_CASE("a file that is wrong is refused with all that is wrong in it") {
     }
 }
 
+namespace {
+
+std::string repeated(const std::string& text, std::size_t times) {
+    std::string all;
+    for (std::size_t i = 0; i < times; ++i)
+        all += text;
+    return all;
+}
+
+} // namespace
+
+// libxlutil ends the program at the first of them, and takes minutes or gigabytes for the others.
+TEST_CASE("what xl's parser can't take is refused by its line, and never given to it") {
+    struct Row {
+        std::string text;
+        const char* mistake;
+    };
+    const std::string name = "name = 'a'\n";
+    const auto row = GENERATE_COPY(
+        Row{name + "vscsi = [ 'ram:1M" + '\0' + ",0:0:0:0' ]\n",
+            ":2: a byte 0 is in it; expected text"},
+        Row{name + "#\n" + '\0', ":3: a byte 0 is in it"},
+        Row{name + "# vscsi\n" + repeated("# ", 50000),
+            ":3: the last line has a comment and no end; expected a line's end"},
+        Row{name + "x = '" + std::string(500000, 'y') + "'\n" + repeated("x += ''\n", 50000),
+            ": += is there 50000 times in "},
+        Row{name + repeated("x += 1\n", 60000), ": += is there 60000 times in 420011 bytes"});
+    const auto begin = std::chrono::steady_clock::now();
+    const XlFile file = parse_xl_file("/a.cfg", row.text);
+    CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(2));
+    REQUIRE(file.mistakes.size() == 1);
+    CHECK_THAT(file.mistakes[0], Catch::StartsWith(std::string("/a.cfg") + row.mistake));
+    CHECK(file.mentions_vscsi == (row.text.find("vscsi") != std::string::npos));
+}
+
+TEST_CASE("what no editor shows of a file that xl does not take is said first") {
+    const XlFile dos = parse_xl_file("/a.cfg", "# a\nname = 'a'\r\nvscsi = []\r\n");
+    REQUIRE(dos.mistakes.size() > 1);
+    CHECK_THAT(dos.mistakes[0], Catch::StartsWith("/a.cfg:2: it has line ends of DOS (CR LF)"));
+    const XlFile marked = parse_xl_file("/a.cfg", "\xef\xbb\xbfname = 'a'\n");
+    REQUIRE(marked.mistakes.size() > 1);
+    CHECK_THAT(marked.mistakes[0], Catch::StartsWith("/a.cfg:1: it begins with a byte order"));
+    // In a comment it does no harm.
+    CHECK(parse_xl_file("/a.cfg", "# a\r\nname = 'a'\n").mistakes.empty());
+}
+
+TEST_CASE("a file with much of what is bounded is read") {
+    const std::string name = "name = 'a'\n";
+    const auto text =
+        GENERATE_COPY(name + "vscsi = []\n" + repeated("vscsi += [ 'x' ]\n", 900),
+                      name + "vscsi = [" + repeated(" 'x',", 900) + "]",
+                      name + "x = " + std::string(2000, '[') + std::string(2000, ']') +
+                          "\nvscsi = [" + repeated("'x',", 900) + "]\n");
+    const XlFile file = parse_xl_file("/a.cfg", text);
+    CHECK(file.mistakes.empty());
+    CHECK(file.vscsi.size() == 900);
+}
+
+TEST_CASE("a file that is none at all does not fill a log") {
+    const auto text = GENERATE(repeated("? ?\n", 10000), "x = " + std::string(100000, '['));
+    const XlFile file = parse_xl_file("/a.cfg", text);
+    const bool deep = text.front() == 'x';
+    REQUIRE(file.mistakes.size() == (deep ? 1 : 21));
+    CHECK_THAT(file.mistakes.back(),
+               Catch::StartsWith(deep ? "/a.cfg:1: config parsing error near `['"
+                                      : "/a.cfg: there are more mistakes; expected "));
+}
+
 TEST_CASE("a list that is added to is no second one, nor is one in a comment or a text") {
     const Folder folder;
     const XlFile file = read_xl_file(folder.file("a.cfg", "name = 'a'\n"
                                                           "# vscsi = [ 'w' ]\n"
                                                           "extra = \"vscsi = [ 'w' ]\"\n"
+                                                          "root = \"\\\" vscsi = [\"\n"
                                                           "my_vscsi = [ 'w' ]\n"
                                                           "vscsi = [ 'x' ]\n"
                                                           "vscsi += [ 'y' ]\n"));
