@@ -1,7 +1,7 @@
 #include "backend/ctl/persist.hpp"
 #include "backend/ctl/vhost_attach.hpp"
 #include "backend/toolstack/definitions.hpp"
-#include "backend/toolstack/text.hpp"
+#include "common/base/printable.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -78,11 +78,11 @@ class Kept {
             change_.emplace(context, domain);
     }
     void keep(const std::vector<Lun>& luns) {
+        Entries kept;
+        for (const Lun& lun : luns)
+            kept.push_back(entries_.at(lun.entry - 1));
         if (change_)
-            change_->make([&](Changes& changes, const XlFile& file) {
-                for (const Lun& lun : luns)
-                    keep_attached(changes, file, entries_.at(lun.entry - 1), lun.vdev);
-            });
+            change_->make(kept, {});
     }
     /// What to say of it.
     std::string done() { return change_ ? change_->keep() : ""; }
@@ -124,12 +124,48 @@ std::string attached_text(const std::vector<Lun>& luns, const hv::DomainInfo& do
     throw Failure(refused.front().code, fmt::format("{}{}", fmt::join(lines, "\n"), of_next_start));
 }
 
+/// A whole adapter makes a vhost of its own.
+std::string attach_host(Context& context, const hv::DomainInfo& domain,
+                        const std::vector<Lun>& luns, const Entries& entries, Keep keep) {
+    if (luns.size() != 1)
+        throw Failure(ExitCode::configuration,
+                      "a whole host adapter is attached by itself; nothing was changed");
+    const Vhost vhost{context.backend, domain.id, DevId{luns.front().vdev.host}};
+    Kept kept(context, domain, entries, keep);
+    kept.keep(luns);
+    require(hv::transact(context.store,
+                         [&](hv::StoreTxn txn) -> Result<void> {
+                             const auto there = find_vhost(context.store, txn, context.backend,
+                                                           domain.id, vhost.device);
+                             const auto entry = read_vhost(context.store, txn, vhost);
+                             if (!there || !entry)
+                                 return unexpected(there ? entry.error() : there.error());
+                             if (*entry || there->backend != vhost.backend)
+                                 throw Failure(ExitCode::failed,
+                                               fmt::format("vhost {} is there already; a whole "
+                                                           "host adapter has one of its own",
+                                                           vhost.device.value()));
+                             return write_vhost(context.store, txn, vhost, luns);
+                         }),
+            "cannot write the nodes of " + vhost.back());
+    wait_for_daemon(context, {vhost});
+    if (const auto entry = vhost_now(context, vhost))
+        for (const std::string& line : troubles_of(*entry)) // its other units are there
+            context.warn(line);
+    return fmt::format("the host adapter of {} as vhost {} attached to domain {} '{}'",
+                       printable(luns.front().pdev_text), vhost.device.value(), domain.id.value(),
+                       printable(domain.name)) +
+           kept.done();
+}
+
 } // namespace
 
 std::string attach(Context& context, const std::string& name,
                    const std::vector<std::string>& entries, Keep keep) {
     const auto luns = checked(context, entries);
     const auto domain = find_domain(context, name);
+    if (std::any_of(luns.begin(), luns.end(), [](const Lun& lun) { return lun.whole_host; }))
+        return attach_host(context, domain, luns, entries, keep);
     require_room(context, domain.id, luns);
     Kept kept(context, domain, entries, keep);
     kept.keep(luns);

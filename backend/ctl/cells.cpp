@@ -1,6 +1,6 @@
 #include "backend/ctl/cells.hpp"
 
-#include "backend/toolstack/text.hpp"
+#include "common/base/printable.hpp"
 
 #include <array>
 #include <fmt/format.h>
@@ -22,7 +22,7 @@ std::string scaled(std::uint64_t bytes, double step, double exact,
 } // namespace
 
 std::string or_dash(const std::string& text) {
-    return text.empty() ? "-" : toolstack::printable(text);
+    return text.empty() ? "-" : printable(text);
 }
 
 std::string memory_text(std::uint64_t bytes) {

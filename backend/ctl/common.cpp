@@ -1,9 +1,10 @@
 #include "backend/ctl/common.hpp"
 
+#include "backend/ctl/attach_mark.hpp"
 #include "backend/toolstack/backend_domains.hpp"
 #include "backend/toolstack/host_check.hpp"
 #include "backend/toolstack/served.hpp"
-#include "backend/toolstack/text.hpp"
+#include "common/base/printable.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -28,15 +29,15 @@ struct UsedLun {
 
 /// Another domain's devices can't be looked at: there it is what is written that counts.
 Backing backing_at(const Context& context, const Lun& lun, DomId backend) {
-    if (backend == context.backend)
+    if (backend == context.backend || !lun.vport.empty())
         return backing_of(lun);
-    return {config::backing_key(lun.pdev), {}, "", ""};
+    return {config::backing_key(lun.pdev), {}};
 }
 
 /// The LUNs of all guests, whoever serves them.
 std::vector<UsedLun> luns_in_use(Context& context) {
     std::vector<UsedLun> luns;
-    for (const VhostEntry& vhost : read_all_vhosts(context.store, context.backend, {})) {
+    for (const VhostEntry& vhost : all_vhosts(context, {})) {
         for (const LunEntry& entry : vhost.luns) {
             if (auto lun = lun_of(entry)) {
                 Backing backing = backing_at(context, *lun, vhost.vhost.backend);
@@ -45,16 +46,6 @@ std::vector<UsedLun> luns_in_use(Context& context) {
         }
     }
     return luns;
-}
-
-void warn_of_errors(Context& context, const VhostEntry& vhost) {
-    if (!vhost.error.empty())
-        context.warn(
-            fmt::format("vhost {}: {}", vhost.vhost.device.value(), printable(vhost.error)));
-    for (const LunEntry& lun : vhost.luns)
-        if (!lun.error.empty())
-            context.warn(fmt::format("{} ({}): {}", printable(lun.vdev), printable(lun.pdev),
-                                     printable(lun.error)));
 }
 
 /// Whether the daemon has said something about every LUN.
@@ -72,6 +63,86 @@ std::optional<VhostEntry> vhost_now(Context& context, const Vhost& vhost) {
     if (!entry)
         throw std::system_error(entry.error(), "cannot read " + vhost.back());
     return std::move(*entry);
+}
+
+namespace {
+
+/// Closed by the daemon, which gives a reason where it could not open one.
+bool is_let_go(const LunEntry& lun) {
+    return lun.state == xenbus::State::closed && lun.error.empty();
+}
+
+/// While guest and daemon are at it, it is not for others to end it.
+bool is_settled(xenbus::State back) {
+    using xenbus::State;
+    return back == State::connected || back == State::closed || back == State::init_wait;
+}
+
+/// By address as numbers; those that are damaged come last.
+bool is_before(const LunEntry& a, const LunEntry& b) {
+    const auto of_a = xenbus::parse_address(a.vdev), of_b = xenbus::parse_address(b.vdev);
+    return of_a && (!of_b || *of_a < *of_b);
+}
+
+bool remove_let_go(Context& context, const Vhost& vhost) {
+    return hv::transact(
+               context.store,
+               [&](hv::StoreTxn txn) -> Result<void> {
+                   const auto now = read_vhost(context.store, txn, vhost);
+                   if (!now)
+                       return unexpected(now.error());
+                   if (!*now || !is_settled((*now)->back))
+                       return {};
+                   for (const LunEntry& lun : (*now)->luns)
+                       if (is_let_go(lun))
+                           if (auto done = remove_lun(context.store, txn, vhost, lun.number); !done)
+                               return done;
+                   return {};
+               })
+        .has_value();
+}
+
+/// What the daemon could not open may be of an attach whose maker was killed. Reads it anew, if it
+/// was; false: with its last LUN the vhost is gone, too.
+bool end_killed(Context& context, VhostEntry& vhost) {
+    bool changed = false;
+    const auto done = hv::transact(context.store, [&](hv::StoreTxn txn) -> Result<void> {
+        const auto now = read_vhost(context.store, txn, vhost.vhost);
+        if (!now)
+            return unexpected(now.error());
+        const auto ended = *now ? end_killed_attaches(context.store, txn, **now) : true;
+        if (!ended)
+            return unexpected(ended.error());
+        changed = *ended;
+        return {};
+    });
+    if (!done || !changed) // who may only look is told what there is
+        return true;
+    auto now = read_vhost(context.store, hv::no_transaction, vhost.vhost);
+    if (now && *now)
+        vhost = std::move(**now);
+    return !now || *now;
+}
+
+} // namespace
+
+std::vector<VhostEntry> all_vhosts(Context& context, std::optional<DomId> guest) {
+    auto vhosts = read_all_vhosts(context.store, context.backend, guest);
+    for (VhostEntry& vhost : vhosts)
+        if (!vhost.lost && is_settled(vhost.back) &&
+            std::any_of(vhost.luns.begin(), vhost.luns.end(), is_let_go) &&
+            remove_let_go(context, vhost.vhost))
+            std::erase_if(vhost.luns, is_let_go);
+    const auto has_failed = [](const LunEntry& lun) {
+        return lun.state == xenbus::State::closed && !lun.error.empty();
+    };
+    std::erase_if(vhosts, [&](VhostEntry& vhost) {
+        return !vhost.lost && std::any_of(vhost.luns.begin(), vhost.luns.end(), has_failed) &&
+               !end_killed(context, vhost);
+    });
+    for (VhostEntry& vhost : vhosts)
+        std::stable_sort(vhost.luns.begin(), vhost.luns.end(), is_before);
+    return vhosts;
 }
 
 Vhost served_by(Context& context, DomId guest, DevId device) {
@@ -130,24 +201,26 @@ EntryFindings look_at(Context& context, const std::vector<Lun>& luns) {
                                   "it is a unit of domain '" + lun.backend +
                                       "', and that domain's devices are not looked at from here",
                                   "that domain's pvscsid to find it"});
+    auto left_out = left_out_of_hosts(sorted.here);
+    std::move(left_out.begin(), left_out.end(), std::back_inserter(findings.notes));
     findings.here = std::move(sorted.here);
     return findings;
 }
 
-Users find_users(Context& context, const std::vector<Lun>& luns) {
+Users find_users(Context& context, const std::vector<Lun>& luns, std::optional<DomId> own) {
     const auto in_use = luns_in_use(context);
     BackendDomains backends(context.store, context.backend);
     Users users;
     for (const Lun& lun : luns) {
         const auto backend = backends.find(lun.backend);
-        if (!backend)
+        if (!backend || lun.whole_host) // its units are looked at one by one when they are opened
             continue;
         const Backing backing = backing_at(context, lun, *backend);
         for (const UsedLun& used : in_use) {
             if (used.vhost.backend != *backend || !same_backing(backing, used.backing))
                 continue;
             users.entries.insert(lun.entry);
-            if (may_share(lun, used.lun))
+            if (used.vhost.guest == own || may_share(lun, used.lun))
                 continue;
             users.mistakes.push_back(
                 {lun.entry, lun.pdev_text,
@@ -170,7 +243,7 @@ void require_free_name(Context& context, DomId guest, const std::string& name,
                        const std::string& vdev) {
     if (name.empty())
         return;
-    for (const VhostEntry& vhost : read_all_vhosts(context.store, context.backend, guest))
+    for (const VhostEntry& vhost : all_vhosts(context, guest))
         for (const LunEntry& other : vhost.luns)
             if (other.name == name && other.vdev != vdev)
                 throw Failure(ExitCode::failed,
@@ -184,21 +257,34 @@ std::string daemon_of(Context& context, const Vhost& vhost) {
                : "pvscsid of " + domain_text(context.store, vhost.backend);
 }
 
-void wait_for_daemon(Context& context, const std::vector<Vhost>& vhosts, Warn warn) {
+std::vector<std::string> troubles_of(const VhostEntry& vhost) {
+    std::vector<std::string> lines;
+    if (!vhost.error.empty())
+        lines.push_back(
+            fmt::format("vhost {}: {}", vhost.vhost.device.value(), printable(vhost.error)));
+    for (const LunEntry& lun : vhost.luns)
+        if (lun.state == xenbus::State::closed || !lun.error.empty())
+            lines.push_back(fmt::format("{} ({}): {}", printable(lun.vdev), printable(lun.pdev),
+                                        printable(reason_of(lun))));
+    return lines;
+}
+
+std::string reason_of(const LunEntry& lun) {
+    return lun.error.empty() ? "the backend refused it without a reason" : lun.error;
+}
+
+void wait_for_daemon(Context& context, const std::vector<Vhost>& vhosts) {
     if (context.patience.count() == 0)
         return;
     const Deadline deadline = deadline_of(context);
     std::string late; // who has not answered
     for (const Vhost& vhost : vhosts) {
-        std::optional<VhostEntry> entry;
         const bool done = wait_for(context, vhost.back(), deadline, [&] {
-            entry = vhost_now(context, vhost);
+            const auto entry = vhost_now(context, vhost);
             return !entry || settled(*entry);
         });
         if (!done && late.empty())
             late = daemon_of(context, vhost);
-        if (entry && warn == Warn::errors)
-            warn_of_errors(context, *entry);
     }
     if (late.empty())
         return;

@@ -36,6 +36,11 @@ inline void require(const Result<void>& done, const std::string& what) {
 /// The vhost as it is now; nothing if it is not there.
 std::optional<VhostEntry> vhost_now(Context& context, const Vhost& vhost);
 
+/// Those of one guest, or of all, whoever serves them, their LUNs by address. Without what a guest
+/// has let go of and a detach that was killed has left in the list, and what could not be opened
+/// for an attach that was killed: that is removed, where it may be.
+std::vector<VhostEntry> all_vhosts(Context& context, std::optional<DomId> guest);
+
 /// What entries have wrong by themselves: not served, of a domain that is not there, or naming
 /// what this host has not. Notes: what is left to another domain to find out.
 struct EntryFindings {
@@ -50,7 +55,8 @@ struct Users {
     std::vector<Remark> mistakes;  ///< they may not share it
     std::set<std::size_t> entries; ///< all of them, by number
 };
-Users find_users(Context& context, const std::vector<Lun>& luns);
+/// `own`: a domain whose use is no mistake, as it is its file that is looked at.
+Users find_users(Context& context, const std::vector<Lun>& luns, std::optional<DomId> own = {});
 
 /// The vhost, with who serves it; of one that is not there this domain.
 [[nodiscard]] Vhost served_by(Context& context, DomId guest, DevId device);
@@ -66,9 +72,13 @@ void require_free_name(Context& context, DomId guest, const std::string& name,
 [[nodiscard]] std::string daemon_of(Context& context, const Vhost& vhost);
 
 /// Waits until a daemon has looked at the vhosts. Warns when there is none, which is the verb's
-/// exit status then, and, if asked, of what it did not like. Never fails: the LUNs are there for a
-/// daemon that starts later.
-enum class Warn : std::uint8_t { no_answer, errors };
-void wait_for_daemon(Context& context, const std::vector<Vhost>& vhosts, Warn warn);
+/// exit status then. Never fails: the LUNs are there for a daemon that starts later.
+void wait_for_daemon(Context& context, const std::vector<Vhost>& vhosts);
+
+/// Why a LUN that has failed did.
+[[nodiscard]] std::string reason_of(const LunEntry& lun);
+
+/// What of a vhost can't be used, a line each with the reason.
+[[nodiscard]] std::vector<std::string> troubles_of(const VhostEntry& vhost);
 
 } // namespace pvscsi::ctl

@@ -1,13 +1,17 @@
 #include "backend/ctl/common.hpp"
+#include "backend/ctl/creation.hpp"
 #include "backend/toolstack/backend_domains.hpp"
 #include "backend/toolstack/changes.hpp"
 #include "backend/toolstack/definitions.hpp"
-#include "backend/toolstack/text.hpp"
+#include "backend/toolstack/host_units.hpp"
 #include "backend/toolstack/xl_file.hpp"
+#include "common/base/printable.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 
 namespace pvscsi::ctl {
@@ -26,6 +30,11 @@ std::vector<Remark> used_elsewhere(Context& context, const XlFile& file,
     if (context.domains.find(file.name))
         return {};
     return find_users(context, luns).mistakes;
+}
+
+std::size_t number_of_luns(const Lun& entry) {
+    const auto host = entry.whole_host ? host_of(entry) : unexpected(config::Refusal{});
+    return host ? units_of(*host, entry).luns.size() : 1;
 }
 
 /// Everything that can be wrong with the file is found here, before anything is changed.
@@ -50,7 +59,8 @@ Plan read_plan(Context& context, const std::string& path) {
         context.warn(note);
     for (const Remark& warning : list.warnings)
         context.warn(path + ": vscsi: " + to_string(warning));
-    plan.luns = list.luns.size();
+    for (const Lun& lun : list.luns)
+        plan.luns += number_of_luns(lun);
     plan.vhosts = by_vhost(std::move(list.luns));
     return plan;
 }
@@ -64,7 +74,8 @@ bool same_lun(const LunEntry& there, const Lun& wanted) {
            there.read_only == wanted.read_only && there.name == wanted.name &&
            there.queue_depth == text_of(wanted.queue_depth) &&
            there.timeout == text_of(wanted.timeout) &&
-           there.exclusive == wanted.exclusive.value_or(true);
+           there.exclusive == wanted.exclusive.value_or(true) && there.policy == wanted.policy &&
+           there.vport == wanted.vport;
 }
 
 /// The daemon has given the new domain these LUNs already: it knows the file, too.
@@ -78,6 +89,8 @@ Result<bool> are_there(hv::Store& store, hv::StoreTxn txn, const Vhost& vhost,
     const auto entry = read_vhost(store, txn, vhost);
     if (!entry)
         return unexpected(entry.error());
+    if (*entry && gives_whole_host(luns))
+        return !(*entry)->host.empty(); // and its LUNs are those that the adapter has now
     if (!*entry || (*entry)->luns.size() != luns.size())
         return false;
     return std::all_of(luns.begin(), luns.end(), [&](const Lun& wanted) {
@@ -132,20 +145,71 @@ std::vector<Vhost> write_vhosts(Context& context, DomId guest, const Plan& plan)
     return vhosts;
 }
 
-void undo(Context& context, DomId guest) noexcept {
+void undo(Context& context, CreationMark& mark, DomId guest) noexcept {
     try {
-        context.domains.destroy(guest);
-        for (const DomId backend : domains_that_serve(context.store, context.backend))
-            static_cast<void>(remove_guest(context.store, hv::no_transaction, backend, guest));
+        end_domain(context, guest);
     } catch (const std::exception& error) {
+        mark.keep();
         context.warn(
             fmt::format("domain {} could not be removed again: {}", guest.value(), error.what()));
     }
 }
 
+/// Whoever starts the domain next, the guest itself with a reboot, does not call pvscsictl.
+void warn_if_unknown(Context& context, const Plan& plan) {
+    if (plan.luns == 0 || context.definition_files.empty())
+        return;
+    Definitions definitions(context.definition_files);
+    definitions.refresh([](const std::string&) {});
+    const auto known = definitions.files_naming(plan.file.name, plan.file.uuid);
+    if (known.size() > 1) {
+        context.warn("after a reboot of the guest: " +
+                     contest_text(known, "'" + printable(plan.file.name) + "'"));
+        return;
+    }
+    std::error_code error;
+    if (!known.empty() && std::filesystem::equivalent(known.front(), plan.file.path, error))
+        return;
+    context.warn(!known.empty()
+                     ? fmt::format("of domain '{}' the daemon knows {}: after a reboot the guest "
+                                   "gets the LUNs of that",
+                                   printable(plan.file.name), printable(known.front()))
+                     : fmt::format("{} is no file that the daemon goes by: after a reboot the "
+                                   "guest gets no LUNs; 'pvscsictl define {}' sees to it",
+                                   plan.file.path, plan.file.path));
+}
+
+/// A guest without a disk that its file gives it would write elsewhere, or not come up.
+void require_usable(Context& context, const std::vector<Vhost>& vhosts, Start start) {
+    std::vector<std::string> lines;
+    for (const Vhost& vhost : vhosts) {
+        const auto entry = vhost_now(context, vhost);
+        if (!entry)
+            continue;
+        // Of a whole host adapter the guest gets what it can have: which units are there is not in
+        // its file.
+        const bool as_can_be = !entry->host.empty() && entry->error.empty();
+        for (std::string& line : troubles_of(*entry)) {
+            if (as_can_be)
+                context.warn(line);
+            else
+                lines.push_back(std::move(line));
+        }
+    }
+    if (lines.empty())
+        return;
+    if (start == Start::whole)
+        throw Failure(ExitCode::failed,
+                      fmt::format("{}\nthe domain was not started, and is gone again; with "
+                                  "--start-anyway it runs without what fails",
+                                  fmt::join(lines, "\n")));
+    for (const std::string& line : lines)
+        context.warn(line);
+}
+
 } // namespace
 
-std::string create(Context& context, const std::string& path) {
+std::string create(Context& context, const std::string& path, Start start) {
     const Plan plan = read_plan(context, path);
     const std::string& name = plan.file.name;
     if (const auto taken = context.domains.find(name))
@@ -155,13 +219,19 @@ std::string create(Context& context, const std::string& path) {
                                   printable(name), taken->id.value()));
     if (plan.luns == 0)
         context.warn(path + ": there is no vscsi= entry; the domain has no LUN");
+    warn_if_unknown(context, plan);
+    CreationMark mark(context, name);
     const DomId guest = context.domains.create(name, path, plan.file.uuid).id;
     try {
+        mark.made(guest);
         const auto vhosts = write_vhosts(context, guest, plan);
-        wait_for_daemon(context, vhosts, Warn::errors);
+        wait_for_daemon(context, vhosts);
+        if (context.patience.count() != 0)
+            require_usable(context, vhosts, start);
+        mark.whole(guest);
         context.domains.unpause(guest);
     } catch (...) {
-        undo(context, guest);
+        undo(context, mark, guest);
         throw;
     }
     return fmt::format("domain {} '{}' created with {} LUN{}", guest.value(), name, plan.luns,

@@ -1,7 +1,7 @@
 #include "backend/ctl/daemon_link.hpp"
 
 #include "backend/ctl/failure.hpp"
-#include "backend/toolstack/text.hpp"
+#include "common/base/printable.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
@@ -75,7 +75,7 @@ std::string text_of(const json& error) {
     std::string text;
     for (const json& one : error.is_array() ? error : json::array({error}))
         text += (text.empty() ? "" : "\n") +
-                toolstack::printable(one.is_string() ? one.get<std::string>() : one.dump());
+                printable(one.is_string() ? one.get<std::string>() : one.dump());
     return text;
 }
 
@@ -87,7 +87,8 @@ json ask_daemon(const std::string& path, const json& request, std::chrono::milli
     if (!reply.is_object())
         throw Failure(ExitCode::failed, "the daemon's answer makes no sense");
     if (const auto error = reply.find("error"); error != reply.end())
-        throw Failure(ExitCode::failed, text_of(*error));
+        throw Failure(reply.contains("missing") ? ExitCode::not_found : ExitCode::failed,
+                      text_of(*error));
     return reply;
 }
 

@@ -1,6 +1,6 @@
 // Asking the running daemon over its control socket (common/config/control_path.hpp).
 // Thread: any; blocks until the reply. Errors: Failure(no_daemon) when nobody answers at `path`,
-// Failure(failed) when the daemon refuses.
+// Failure(failed) when the daemon refuses, Failure(not_found) when it has not what was named.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

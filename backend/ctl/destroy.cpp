@@ -1,6 +1,6 @@
 #include "backend/ctl/common.hpp"
 #include "backend/toolstack/backend_domains.hpp"
-#include "backend/toolstack/text.hpp"
+#include "common/base/printable.hpp"
 
 #include <fmt/format.h>
 

@@ -1,6 +1,6 @@
 #include "backend/ctl/hotplug.hpp"
 #include "backend/ctl/persist.hpp"
-#include "backend/toolstack/text.hpp"
+#include "common/base/printable.hpp"
 
 #include <fmt/format.h>
 
@@ -44,6 +44,8 @@ class Detach {
                          });
         if (way == Way::nodes)
             return;
+        if (!warning_.empty())
+            context_.warn(fmt::format("{}: {}", vdev_, printable(warning_)));
         if (wait_settled(context_, vhost_, {number_}, {State::closed}))
             return remove();
         if (force_) {
@@ -69,7 +71,13 @@ class Detach {
         const LunEntry* lun = entry ? entry->find(vdev_) : nullptr;
         if (lun == nullptr)
             nothing_there(entry, vdev_);
+        if (!entry->host.empty())
+            throw Failure(ExitCode::failed,
+                          fmt::format("{} is a unit of a whole host adapter, of which the guest "
+                                      "has all; detach {}:host instead",
+                                      vdev_, vhost_.device.value()));
         number_ = lun->number;
+        warning_ = lun->warning;
         Way way = way_of(entry->back);
         // An earlier attempt may be stuck with a guest that does not answer.
         if (force_ && entry->back == State::reconfiguring)
@@ -150,22 +158,92 @@ class Detach {
     const bool force_;
     const Deadline deadline_;
     unsigned number_ = 0;
+    std::string warning_; ///< what the daemon has remarked of it
     bool may_come_ = false;
 };
+
+constexpr std::string_view host_suffix = ":host";
+
+/// "2:host" is the vhost 2 that has a whole host adapter.
+std::optional<DevId> host_vhost(std::string_view text) {
+    if (!text.ends_with(host_suffix))
+        return {};
+    const auto number =
+        xenbus::parse_number(text.substr(0, text.size() - host_suffix.size()), UINT32_MAX);
+    if (!number)
+        throw Failure(ExitCode::configuration,
+                      fmt::format("'{}' is no vhost with a whole host adapter; expected N:host",
+                                  printable(std::string(text))));
+    return DevId{static_cast<std::uint32_t>(*number)};
+}
+
+/// First nothing follows the adapter any more, then its units go as any others.
+std::string detach_host(Context& context, const hv::DomainInfo& domain, DevId device, bool force) {
+    const Vhost vhost{context.backend, domain.id, device};
+    std::vector<std::string> vdevs;
+    require(hv::transact(context.store,
+                         [&](hv::StoreTxn txn) -> Result<void> {
+                             const auto entry = read_vhost(context.store, txn, vhost);
+                             if (!entry)
+                                 return unexpected(entry.error());
+                             if (!*entry || (*entry)->host.empty())
+                                 throw Failure(ExitCode::not_found,
+                                               fmt::format("domain '{}' has no whole host adapter "
+                                                           "by vhost {}",
+                                                           printable(domain.name), device.value()));
+                             vdevs.clear();
+                             for (const LunEntry& lun : (*entry)->luns)
+                                 vdevs.push_back(lun.vdev);
+                             for (const char* const node : {"/host", "/host-place"})
+                                 if (auto done =
+                                         remove_if_there(context.store, txn, vhost.back() + node);
+                                     !done)
+                                     return done;
+                             return context.store.write(vhost.back() + "/feature-host", "0", txn);
+                         }),
+            "cannot change " + vhost.back());
+    for (const std::string& vdev : vdevs)
+        Detach(context, domain, checked_vdev(vdev), force).run();
+    return fmt::format("the host adapter by vhost {} detached from domain {} '{}'", device.value(),
+                       domain.id.value(), printable(domain.name));
+}
+
+/// By its address, else by its name=.
+xenbus::VirtualAddress vdev_of(Context& context, const hv::DomainInfo& domain,
+                               const std::string& text) {
+    if (parse_vdev(text))
+        return checked_vdev(text);
+    for (const VhostEntry& vhost : all_vhosts(context, domain.id))
+        for (const LunEntry& lun : vhost.luns)
+            if (lun.name == text && !text.empty())
+                return checked_vdev(lun.vdev);
+    if (text.empty() || text.find(':') != std::string::npos)
+        return checked_vdev(text); // which says what is wrong with it
+    throw Failure(ExitCode::configuration,
+                  fmt::format("'{}' is not an address (h:c:t:l), and domain '{}' has no LUN with "
+                              "name={}; pvscsictl list {} shows both",
+                              printable(text), printable(domain.name), printable(text),
+                              printable(domain.name)));
+}
 
 } // namespace
 
 std::string detach(Context& context, const std::string& name, const std::string& text, bool force,
                    Keep keep) {
-    const auto vdev = checked_vdev(text);
+    if (const auto device = host_vhost(text)) {
+        if (keep == Keep::always)
+            throw Failure(ExitCode::configuration,
+                          "a whole host adapter can't be detached for later lives; change the "
+                          "domain's file; nothing was changed");
+        return detach_host(context, find_domain(context, name), *device, force);
+    }
     const auto domain = find_domain(context, name);
+    const auto vdev = vdev_of(context, domain, text);
     std::string said = fmt::format("{} detached from domain {} '{}'", to_string(vdev),
                                    domain.id.value(), printable(domain.name));
     std::optional<PersistentChange> kept;
     if (keep == Keep::always)
-        kept.emplace(context, domain).make([&](Changes& changes, const XlFile& file) {
-            keep_detached(changes, file, vdev);
-        });
+        kept.emplace(context, domain).make({}, {to_string(vdev)});
     Detach detach(context, domain, vdev, force);
     try {
         detach.run();

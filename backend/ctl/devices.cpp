@@ -2,15 +2,14 @@
 
 #include "backend/ctl/cells.hpp"
 #include "backend/ctl/table.hpp"
-#include "backend/targets/sg/open.hpp"
+#include "backend/devices/layers.hpp"
 #include "backend/targets/sg/resolve.hpp"
-#include "backend/toolstack/text.hpp"
+#include "common/base/printable.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
-#include <algorithm>
 #include <map>
 
 namespace pvscsi::ctl {
@@ -18,33 +17,37 @@ namespace pvscsi::ctl {
 namespace {
 
 namespace fs = std::filesystem;
-using Users = std::map<std::string, std::vector<std::string>>; ///< by the device's node
 
-/// The node that a device is listed by: its sg node, else where its links lead.
-std::string node_of(const std::string& path, const fs::path& sysfs) {
-    if (const auto sg = backend::find_sg_node(path, sysfs))
-        return *sg;
-    std::error_code error;
-    const auto real = fs::canonical(path, error);
-    return error ? path : real.string();
-}
+struct User {
+    std::string text; ///< "guest demo (3) 0:0:1:0"
+    devices::Layers layers;
+};
 
-/// "demo (3) 0:0:1:0"
-Users guests_of(Context& context, const fs::path& sysfs) {
+/// Guests, with what they have.
+std::vector<User> guests_of(Context& context, const devices::Roots& roots) {
     std::map<DomId, std::string> names;
     for (const hv::DomainInfo& domain : context.domains.list())
         names[domain.id] = domain.name;
-    Users users;
+    std::vector<User> users;
     for (const VhostEntry& vhost : read_vhosts(context.store, context.backend, {}))
         for (const LunEntry& lun : vhost.luns) {
-            const auto pdev = config::parse_pdev(lun.pdev);
-            const auto path = pdev ? backend::path_of(*pdev, sysfs) : std::string();
+            const auto pdev = pdev_of(lun);
+            const auto path = pdev ? backend::path_of(*pdev, roots.sys) : std::string();
             if (path && !path->empty())
-                users[node_of(*path, sysfs)].push_back(
-                    fmt::format("guest {} ({}) {}", names[vhost.vhost.guest],
-                                vhost.vhost.guest.value(), lun.vdev));
+                users.push_back({fmt::format("guest {} ({}) {}", names[vhost.vhost.guest],
+                                             vhost.vhost.guest.value(), lun.vdev),
+                                 devices::layers_of(*path, roots)});
         }
     return users;
+}
+
+/// By whichever name, and also of a part of it.
+void add_guests(devices::Device& device, const std::vector<User>& guests,
+                const devices::Roots& roots) {
+    const devices::Layers layers = devices::layers_of(device.node, roots);
+    for (const User& guest : guests)
+        if (devices::overlap(layers, guest.layers))
+            device.users.push_back(guest.text);
 }
 
 std::string to_table(const std::vector<devices::Device>& list) {
@@ -92,11 +95,10 @@ std::string to_json(const std::vector<devices::Device>& list) {
 std::string devices(Context* context, const DevicesOptions& options, const devices::Roots& roots,
                     const fs::path& dev) {
     auto list = devices::list_devices(roots, dev);
-    const Users guests = context == nullptr ? Users() : guests_of(*context, roots.sys);
-    for (devices::Device& device : list) {
-        const auto users = guests.find(node_of(device.node, roots.sys));
-        if (users != guests.end())
-            device.users.insert(device.users.end(), users->second.begin(), users->second.end());
+    if (context != nullptr) {
+        const auto guests = guests_of(*context, roots);
+        for (devices::Device& device : list)
+            add_guests(device, guests, roots);
     }
     if (options.free_only)
         std::erase_if(list, [](const devices::Device& device) { return !device.users.empty(); });

@@ -2,7 +2,7 @@
 // Source: xen 4.4, tools/python/xen/xm/main.py (xm_scsi_list, xm_scsi_attach).
 #include "backend/ctl/common.hpp"
 #include "backend/ctl/list.hpp"
-#include "backend/toolstack/text.hpp"
+#include "common/base/printable.hpp"
 
 #include <fmt/format.h>
 
@@ -27,8 +27,7 @@ std::string node_of(const devices::Device& device) {
 std::string scsi_list(Context& context, const std::vector<std::string>& domains) {
     std::string text;
     for (const std::string& name : domains)
-        for (const VhostEntry& vhost :
-             read_all_vhosts(context.store, context.backend, find_domain(context, name).id))
+        for (const VhostEntry& vhost : all_vhosts(context, find_domain(context, name).id))
             for (const LunEntry& lun : vhost.luns) {
                 const devices::Device device = device_of(context, vhost.vhost, lun);
                 text += line(std::to_string(vhost.vhost.device.value()),

@@ -1,11 +1,12 @@
 #include "backend/ctl/list.hpp"
 
 #include "backend/ctl/common.hpp"
+#include "backend/ctl/definition_warnings.hpp"
 #include "backend/devices/catalogue.hpp"
 #include "backend/targets/sg/open.hpp"
 #include "backend/targets/sg/resolve.hpp"
 #include "backend/toolstack/host_check.hpp"
-#include "backend/toolstack/text.hpp"
+#include "common/base/printable.hpp"
 
 namespace pvscsi::ctl {
 
@@ -35,7 +36,7 @@ std::map<DomId, std::string> domain_names(Context& context) {
 }
 
 devices::Device device_of(const Context& context, const Vhost& vhost, const LunEntry& lun) {
-    const auto pdev = config::parse_pdev(lun.pdev);
+    const auto pdev = pdev_of(lun);
     if (vhost.backend != context.backend || !pdev || pdev->kind == config::PdevKind::file ||
         pdev->kind == config::PdevKind::iso)
         return {};
@@ -65,10 +66,11 @@ std::vector<LunRow> rows_of(const Context& context, const std::vector<VhostEntry
 
 std::string list(Context& context, const ListOptions& options) {
     std::optional<DomId> guest;
+    const auto found = options.domain ? domain_if_there(context, *options.domain) : std::nullopt;
+    warn_of_links(context, found ? found->name : options.domain.value_or(""));
     if (options.domain)
         guest = find_domain(context, *options.domain).id;
-    const auto rows = rows_of(context, read_all_vhosts(context.store, context.backend, guest),
-                              domain_names(context));
+    const auto rows = rows_of(context, all_vhosts(context, guest), domain_names(context));
     switch (options.form) {
     case ListForm::json:
         return to_json(rows);

@@ -2,7 +2,7 @@
 
 #include "backend/ctl/cells.hpp"
 #include "backend/ctl/table.hpp"
-#include "backend/toolstack/text.hpp"
+#include "common/base/printable.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -12,7 +12,7 @@ namespace pvscsi::ctl {
 
 namespace {
 
-using toolstack::printable;
+using pvscsi::printable;
 
 const char* mode_of(const LunRow& row) {
     return row.read_only ? "ro" : "rw";

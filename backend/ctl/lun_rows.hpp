@@ -13,7 +13,7 @@ struct LunRow {
     std::uint32_t vhost = 0;
     std::string vdev;
     std::string pdev;
-    std::string target; ///< "sg", "block", "iso", "ram", "null", "unknown"
+    std::string target; ///< "sg", "block", "iso", "ram", "null", "iscsi", "unknown"
     std::string state;
     std::string name;
     bool read_only = false;

@@ -1,6 +1,6 @@
 #include "backend/ctl/common.hpp"
 #include "backend/toolstack/host_check.hpp"
-#include "backend/toolstack/text.hpp"
+#include "common/base/printable.hpp"
 #include "common/config/options.hpp"
 
 #include <algorithm>
@@ -121,7 +121,7 @@ std::string set(Context& context, const std::string& name, const std::string& lu
         }
         return {};
     };
-    for (const VhostEntry& vhost : read_all_vhosts(context.store, context.backend, domain.id)) {
+    for (const VhostEntry& vhost : all_vhosts(context, domain.id)) {
         require_served(vhost, lun_name);
         if (vdev.empty() && !vhost.lost)
             require(hv::transact(context.store,

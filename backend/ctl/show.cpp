@@ -1,6 +1,7 @@
 #include "backend/ctl/common.hpp"
+#include "backend/ctl/definition_warnings.hpp"
 #include "backend/ctl/list.hpp"
-#include "backend/toolstack/text.hpp"
+#include "common/base/printable.hpp"
 #include "ring/abi.hpp"
 
 #include <fmt/format.h>
@@ -51,6 +52,8 @@ std::string lun_text(const LunRow& row, const VhostEntry& vhost, const LunEntry&
     add(text, "queue depth",
         lun.queue_depth.empty() ? fmt::format("{}, the ring's", ring::ring_size) : lun.queue_depth);
     add(text, "timeout", lun.timeout.empty() ? "the guest's" : "at most " + lun.timeout + " s");
+    add(text, "policy", lun.policy);
+    add(text, "port", lun.vport.empty() ? "" : printable(lun.vport + " " + lun.port));
     add(text, "vhost",
         fmt::format("{}; {}, {}", row.vhost, end_text("the guest", vhost.front),
                     end_text("the backend", vhost.back)));
@@ -76,10 +79,12 @@ Wanted wanted(Context& context, const ShowOptions& options) {
 } // namespace
 
 std::string show(Context& context, const ShowOptions& options, const LunCountsOf& counts) {
+    const auto found = domain_if_there(context, options.what);
+    warn_of_links(context, found ? found->name : options.what);
     const auto [domain, lun_wanted] = wanted(context, options);
     const auto names = domain_names(context);
     std::string text;
-    for (const VhostEntry& vhost : read_all_vhosts(context.store, context.backend, domain)) {
+    for (const VhostEntry& vhost : all_vhosts(context, domain)) {
         const auto rows = rows_of(context, {vhost}, names);
         for (std::size_t i = 0; i < rows.size(); ++i) {
             const bool is_it = domain ? rows[i].vdev == lun_wanted || rows[i].name == lun_wanted

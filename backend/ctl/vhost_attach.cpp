@@ -1,8 +1,9 @@
 #include "backend/ctl/vhost_attach.hpp"
 
+#include "backend/ctl/attach_mark.hpp"
 #include "backend/ctl/hotplug.hpp"
 #include "backend/toolstack/backend_domains.hpp"
-#include "backend/toolstack/text.hpp"
+#include "common/base/printable.hpp"
 
 #include <fmt/format.h>
 
@@ -55,18 +56,30 @@ class VhostAttach {
                                });
         if (way == Way::nodes && connected_without_them())
             way = announce();
-        if (context_.patience.count() == 0)
+        if (!waits())
             return {};
         if (way == Way::live)
             wait_for_guest();
         else
-            wait_for_daemon(context_, {vhost_}, Warn::no_answer);
-        take_away(failed());
+            wait_for_daemon(context_, {vhost_});
+        end(failed());
+        warn_if_closed();
         return std::move(refused_);
     }
 
   private:
+    [[nodiscard]] bool waits() const { return context_.patience.count() != 0; }
+
     Result<Way> add(hv::StoreTxn txn, const std::optional<VhostEntry>& entry) {
+        const auto way = add_luns(txn, entry);
+        if (way && *way != Way::busy && waits())
+            if (auto done = mark_attach(context_.store, txn, vhost_, numbers_, vhost_is_new_);
+                !done)
+                return unexpected(done.error());
+        return way;
+    }
+
+    Result<Way> add_luns(hv::StoreTxn txn, const std::optional<VhostEntry>& entry) {
         numbers_.clear();
         vhost_is_new_ = !entry;
         if (!entry) {
@@ -155,6 +168,16 @@ class VhostAttach {
         }
     }
 
+    /// It is served, and the guest does not look at it.
+    void warn_if_closed() {
+        const auto vhost = vhost_now(context_, vhost_);
+        if (vhost && vhost->front == State::closed && refused_.size() < luns_.size())
+            context_.warn(fmt::format("the guest's driver has closed vhost {}: it has the LUN when "
+                                      "it connects again, with a reboot at the latest; its own log "
+                                      "says why it did",
+                                      vhost_.device.value()));
+    }
+
     NotAttached late(const std::string& vdev) {
         return {vdev, ExitCode::timed_out,
                 fmt::format("{} was not taken up within {}: {}; it may still come, see "
@@ -171,33 +194,35 @@ class VhostAttach {
             const LunEntry* const lun = vhost->find(to_string(luns_[i].vdev));
             if (lun == nullptr || (lun->state != State::closed && lun->error.empty()))
                 continue;
-            const std::string reason =
-                lun->error.empty() ? "the backend refused it without a reason" : lun->error;
             refused_.push_back(
                 {to_string(luns_[i].vdev), ExitCode::failed,
                  fmt::format("{} ({}): {}; it was not attached", printable(lun->pdev),
-                             to_string(luns_[i].vdev), printable(reason))});
+                             to_string(luns_[i].vdev), printable(reason_of(*lun)))});
             numbers.push_back(numbers_.at(i));
         }
         return numbers;
     }
 
-    /// With the vhost, if that is ours and has no others.
-    void take_away(const std::vector<unsigned>& numbers) {
-        if (numbers.empty())
-            return;
+    /// The last step: takes these away, with the vhost if that is ours and has no others.
+    void end(const std::vector<unsigned>& numbers) {
         const auto remove = [&](hv::StoreTxn txn) -> Result<void> {
             const auto entry = read_vhost(context_.store, txn, vhost_);
             if (!entry)
                 return unexpected(entry.error());
-            if (vhost_is_new_ && *entry && (*entry)->luns.size() <= numbers.size())
+            if (!*entry)
+                return {};
+            if (auto done = unmark_attach(context_.store, txn, vhost_); !done)
+                return done;
+            if (numbers.empty())
+                return {};
+            if (vhost_is_new_ && (*entry)->luns.size() <= numbers.size())
                 return remove_vhost(context_.store, txn, vhost_);
             for (const unsigned number : numbers)
                 if (auto done = remove_lun(context_.store, txn, vhost_, number); !done)
                     return done;
             return {};
         };
-        require(hv::transact(context_.store, remove), "cannot remove LUNs of " + vhost_.back());
+        require(hv::transact(context_.store, remove), "cannot end the attach to " + vhost_.back());
     }
 
     Context& context_;

@@ -1,6 +1,6 @@
 #include "backend/ctl/common.hpp"
 #include "backend/toolstack/backend_domains.hpp"
-#include "backend/toolstack/text.hpp"
+#include "common/base/printable.hpp"
 
 #include <fmt/format.h>
 
@@ -17,15 +17,15 @@ class Awaited {
     bool done() {
         late_.clear();
         bool there = false;
-        for (const VhostEntry& vhost : read_all_vhosts(context_.store, context_.backend, guest_))
+        for (const VhostEntry& vhost : all_vhosts(context_, guest_))
             for (const LunEntry& lun : vhost.luns) {
-                if (!options_.vdev.empty() && lun.vdev != options_.vdev)
+                if (!options_.lun.empty() && lun.vdev != options_.lun && lun.name != options_.lun)
                     continue;
                 there = true;
                 look_at(vhost, lun);
             }
         if (!there && !options_.gone)
-            late_ = options_.vdev.empty() ? "it has no LUN" : "there is no " + options_.vdev;
+            late_ = options_.lun.empty() ? "it has no LUN" : "there is no " + options_.lun;
         return late_.empty();
     }
     [[nodiscard]] const std::string& late() const { return late_; }
@@ -58,13 +58,25 @@ std::vector<std::string> places_of(Context& context, DomId guest) {
     return places;
 }
 
+/// What is misspelt is not there, and yet has not gone.
+void require_name(Context& context, const hv::DomainInfo& domain, const std::string& name) {
+    for (const VhostEntry& vhost : all_vhosts(context, domain.id))
+        for (const LunEntry& lun : vhost.luns)
+            if (lun.name == name)
+                return;
+    no_such_lun(domain.name, name);
+}
+
 } // namespace
 
 std::string wait(Context& context, const WaitOptions& options) {
-    if (const auto vdev = parse_vdev(options.vdev); !options.vdev.empty() && !vdev)
+    const bool address = options.lun.find(':') != std::string::npos;
+    if (const auto vdev = parse_vdev(options.lun); address && !vdev)
         throw Failure(ExitCode::configuration,
-                      to_string(Remark{0, options.vdev, vdev.error().reason, vdev.error().remedy}));
+                      to_string(Remark{0, options.lun, vdev.error().reason, vdev.error().remedy}));
     const auto domain = find_domain(context, options.domain);
+    if (options.gone && !options.lun.empty() && !address)
+        require_name(context, domain, options.lun);
     Awaited awaited(context, domain.id, options);
     if (wait_for(context, places_of(context, domain.id), deadline_of(context),
                  [&] { return awaited.done(); }))

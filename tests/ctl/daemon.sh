@@ -53,6 +53,37 @@ check stats-count-check-conditions refused_counts
 check stats-follow-their-schema stats_follow_schema
 check stats-table says 0 'DOMAIN  ID  VDEV' pvscsictl stats
 check stats-of-nobody says 4 "there is no domain 'nobody'" pvscsictl stats nobody
+demo_number=$(pvscsictl list demo --json | grep -om 1 '"domid": *[0-9]*' | grep -o '[0-9]*$')
+check stats-by-number says 0 '0:0:0:0' pvscsictl stats "$demo_number"
+
+# A member of the socket's group, who may ask the daemon and not open the store.
+member_room=$BED_DIR/member
+as_member() { setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; }
+member_does() { # STATUS TEXT ARGUMENT...
+    local status=$1 text=$2
+    shift 2
+    says "$status" "$text" as_member "$member_room/pvscsictl" "$@"
+}
+let_member_in() {
+    mkdir -m 755 "$member_room"
+    install -m 755 "$(command -v pvscsictl)" "$member_room/pvscsictl"
+    chgrp 65534 "$control" && chmod 660 "$control"
+    local folder
+    for folder in "$BED_DIR" "$BED_DIR/pvscsid"; do chmod o+x "$folder"; done
+    as_member test -w "$control"
+}
+if [ "$(id -u)" = 0 ]; then
+    check member-may-ask let_member_in
+    check member-has-no-store member_does 6 'try it as root' list
+    check member-stats member_does 0 '0:0:0:0' stats demo
+    check member-stats-of-nobody member_does 4 "there is no domain 'nobody' with LUNs of this pvscsid; there are demo" stats nobody
+    check member-inject member_does 1 'faults are not allowed here' inject demo 0:0:0:0 drop
+    check member-accept member_does 0 "of domain 'demo' lead to now is right" accept demo
+    check member-accept-by-number member_does 0 "of domain 'demo' lead to" accept "$demo_number"
+    check member-log-level member_does 0 info log-level
+    check member-reload member_does 0 'read again' reload
+    chgrp 0 "$control" && chmod 600 "$control"
+fi
 check log-level says 0 info pvscsictl log-level
 check log-level-set says 0 debug pvscsictl log-level debug
 check log-level-is-kept says 0 debug pvscsictl log-level

@@ -46,13 +46,26 @@ check check-entry says 0 '1 entry is right' \
     env -u PVSCSI_HOST pvscsictl check --syntax file:/none.img,0:0:0:0,ro
 check check-wrong-entry says 1 "entry 1: '0:0:0': VDEV has 3 of 4 numbers" \
     env -u PVSCSI_HOST pvscsictl check --syntax ram:1M,0:0:0
-check check-later-entry says 0 "'host': giving a whole host adapter is not served" \
-    env -u PVSCSI_HOST pvscsictl check --syntax 1:0:2:0,host
+check check-misfit says 1 "'vport=auto': this PDEV does not say which target port has the unit" \
+    env -u PVSCSI_HOST pvscsictl check --syntax 1:0:2:0,0:0:0:0,vport=auto
 check check-no-file says 1 'none.cfg: No such file' pvscsictl check --syntax "$PWD/none.cfg"
 check check-endless-file says 1 '/dev/zero: not a regular file' pvscsictl check --syntax /dev/zero
 check no-verb says 2 'a verb is needed, one of create, destroy' pvscsictl
-check wrong-verb says 2 'crate' pvscsictl crate x
-check wrong-option says 2 '--forc' pvscsictl detach a 0:0:0:0 --forc
+check wrong-verb says 2 "unknown verb 'atach'; did you mean 'attach'?" pvscsictl atach demo ram:1M,0:0:0:0
+check wrong-verb-swapped says 2 "unknown verb 'lsit'; did you mean 'list'?" pvscsictl lsit --json
+check wrong-verb-too-long says 2 "unknown verb 'definee'; did you mean 'define'?" pvscsictl --host "$PWD" definee x
+check wrong-verb-between says 2 "unknown verb 'undetach'; did you mean 'detach'?" pvscsictl undetach
+check wrong-verb-far says 2 "unknown verb 'zzz'; expected one of create, destroy" pvscsictl zzz
+check wrong-verb-hostile says 2 "unknown verb '\x1b[2J'" pvscsictl $'\e[2J'
+check wrong-option says 2 "unknown option '--forc'; did you mean '--force'?" pvscsictl detach a 0:0:0:0 --forc
+check wrong-option-short says 2 "unknown option '-x'; see pvscsictl list --help" pvscsictl list -x
+check wrong-option-far says 2 "unknown option '--nothing'; see pvscsictl list --help" pvscsictl list --nothing
+check wrong-option-of-all says 2 "unknown option '--hots'; did you mean '--host'?" pvscsictl --hots=x list
+check option-before-its-verb says 2 '--json belongs behind its verb: pvscsictl list --json' pvscsictl --json list
+check too-many-arguments says 2 "'b' is one argument too many; see pvscsictl list --help" pvscsictl list a b c
+for seconds in nan 0 -1 86401 inf x; do
+    check "timeout-$seconds" says 2 "'$seconds' is no number from 0.1 to 86400" pvscsictl wait a "--timeout=$seconds"
+done
 check help-tells-the-grammar says 0 'null:SIZE' pvscsictl create --help
 check help-tells-exit-statuses says 0 '5 not finished in time' pvscsictl --help
 check help-tells-of-no-daemon says 0 '7 (create, attach) done, but no backend' pvscsictl --help
@@ -65,7 +78,7 @@ truncate -s 16M "$BED_DIR/other.img"
 bad=$BED_DIR/bad.cfg
 cat >"$bad" <<CFG
 name = "bad"
-vscsi = [ 'file:$BED_DIR/none.img,0:0:0:0', 'ram:1000,0:0:0:0,rw', 'iscsi://h/iqn.x/0,0:0:2:0' ]
+vscsi = [ 'file:$BED_DIR/none.img,0:0:0:0', 'ram:1000,0:0:0:0,rw', 'fc.500507680120a1b2:0@0x500507680120A1B3,0:0:2:0' ]
 CFG
 check bad-file says 3 'nothing was changed' pvscsictl create "$bad"
 check bad-file-missing-backing \
@@ -74,16 +87,17 @@ check bad-file-missing-backing \
 check bad-file-size says 3 "entry 2: 'ram:1000': the size is not a multiple of 512" \
     pvscsictl create "$bad"
 check bad-file-option says 3 "entry 2: 'rw': this option is not known; expected nothing: without 'ro'" pvscsictl create "$bad"
-check bad-file-later-form \
-    says 3 "entry 3: 'iscsi://h/iqn.x/0': an iSCSI unit is not served by this version" \
+check bad-file-no-such-port \
+    says 3 "entry 3: 'fc.500507680120a1b2:0@0x500507680120A1B3': this host has no port with the name 500507680120a1b3" \
     pvscsictl create "$bad"
 check check-bad-file says 1 "bad.cfg: vscsi: entry 2: 'ram:1000': the size" pvscsictl check "$bad"
 check check-bad-syntax says 1 "bad.cfg: vscsi: entry 2: 'rw': this option" \
     pvscsictl check --syntax "$bad"
 check check-backing says 1 "entry 1: 'file:$BED_DIR/none.img': there is no such file" \
     pvscsictl check "file:$BED_DIR/none.img,0:0:0:0"
-check attach-later-form says 3 "'policy': a policy of commands is not served by this version" \
-    pvscsictl attach none ram:1M,0:0:0:0,policy=x
+check check-host-entry says 1 "'1000:0:2:0': there is no host adapter 1000" pvscsictl check 1000:0:2:0,host
+check attach-misfit says 3 "'vport=auto': this PDEV does not say which target port has the unit" \
+    pvscsictl attach none /dev/sg0,0:0:0:0,vport=auto
 check attach-other-backend says 3 "'storage': the third field, as it is no option, names the domain" \
     pvscsictl attach none ram:1M,0:0:0:0,storage
 check bad-file-changed-nothing says 4 "there is no domain 'bad'" pvscsictl list bad
@@ -95,7 +109,7 @@ vscsi = [ 'file:$BED_DIR/disk.img,0:0:0:0', 'ram:1M,0:0:1:0' ]
 CFG
 check create says 0 "'demo' created with 2 LUNs" pvscsictl create "$BED_DIR/demo.cfg"
 check create-twice says 1 "domain 'demo' runs already" pvscsictl create "$BED_DIR/demo.cfg"
-check check-good-file says 1 "uses it as 0:0:0:0" pvscsictl check "$BED_DIR/demo.cfg"
+check check-running-file says 0 '2 entries are right' pvscsictl check "$BED_DIR/demo.cfg"
 check check-good-text says 0 '2 entries are right' pvscsictl check --syntax "$BED_DIR/demo.cfg"
 check attach-options says 0 'attached' \
     pvscsictl attach demo null:1G,0:0:9:0,Domain-0,queue-depth=3,name=q

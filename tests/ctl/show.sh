@@ -22,4 +22,16 @@ from jsonschema import validate
 validate(json.load(sys.stdin), json.load(open("backend/ctl/devices.schema.json")))'
 }
 check devices-follow-their-schema devices_follow_schema
+check_follows_schema() {
+    pvscsictl check --json ram:1M,0:0:0:0 | python3 -c '
+import json, sys
+from jsonschema import validate
+found = json.load(sys.stdin)
+validate(found, json.load(open("backend/ctl/check.schema.json")))
+assert found["right"] and found["entries"][0]["size"] == 1 << 20'
+}
+check check-follows-its-schema check_follows_schema
+check check-tells-what-it-is says 0 '0:0:0:0: disk of 1.0 MB, emulated (ram)' pvscsictl check ram:1M,0:0:0:0
+check check-refuses-too-much-memory says 1 "does not fit into the host's memory" pvscsictl check ram:1000T,0:0:0:0
+check scsi-list-long says 0 'ram' pvscsictl scsi-list --long demo
 check devices-without-host says 0 'DEVICE' env -u PVSCSI_HOST pvscsictl devices

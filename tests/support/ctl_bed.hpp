@@ -7,6 +7,7 @@
 #include "tests/support/store_host.hpp"
 #include "tests/support/unreliable_store.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <map>
 #include <sys/eventfd.h>
@@ -23,6 +24,9 @@ class FakeDomains final : public hv::Domains {
     hv::DomainInfo create(const std::string& name, const std::string& config,
                           const std::string& uuid) override;
     void unpause(DomId domain) override { running.push_back(domain); }
+    bool has_run(DomId domain) override {
+        return std::find(running.begin(), running.end(), domain) != running.end();
+    }
     void destroy(DomId domain) override;
 
     std::vector<DomId> running;

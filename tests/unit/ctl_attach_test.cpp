@@ -91,6 +91,19 @@ TEST_CASE("attach says who did not answer") {
     }
 }
 
+TEST_CASE("attach says that the guest has closed the vhost, and does not look at it") {
+    VerbBed bed;
+    bed.demo("2", "6", "3");
+    const OtherSide daemon(bed.host, [](hv::Store& store) {
+        if (at(store, back + "/vscsi-devs/dev-1/state") == "1")
+            static_cast<void>(store.write(back + "/vscsi-devs/dev-1/state", "3"));
+    });
+    attach(bed.context, "demo", "ram:2M,0:0:0:1");
+    CHECK(bed.has(back + "/vscsi-devs/dev-1"));
+    CHECK_THAT(bed.warnings.at(0), StartsWith("the guest's driver has closed vhost 0: it has the "
+                                              "LUN when it connects again"));
+}
+
 TEST_CASE("attach waits for a busy vhost, and changes nothing if it stays busy") {
     VerbBed bed;
     const std::string busy = GENERATE("3", "5", "7", "8");

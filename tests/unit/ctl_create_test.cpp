@@ -4,6 +4,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <filesystem>
+
 using namespace pvscsi;
 using namespace pvscsi::ctl;
 using namespace pvscsi::test;
@@ -56,6 +58,20 @@ TEST_CASE("create writes both ends, each owned by who writes it and read by the 
     CHECK_FALSE(guest.write(back + "/vscsi-devs/dev-0/p-dev", "/dev/sda"));
 }
 
+namespace {
+
+/// A daemon that can't open the second of two LUNs.
+void refuse_second(hv::Store& store) {
+    if (at(store, back + "/vscsi-devs/dev-1/state") != "1")
+        return;
+    static_cast<void>(store.write(back + "/feature-sg-grant", "512"));
+    static_cast<void>(store.write(back + "/vscsi-devs/dev-0/state", "3"));
+    static_cast<void>(store.write(back + "/vscsi-devs/dev-1/error", "it is in use"));
+    static_cast<void>(store.write(back + "/vscsi-devs/dev-1/state", "6"));
+}
+
+} // namespace
+
 TEST_CASE("create warns if no daemon answers, and of what a daemon does not like") {
     VerbBed bed;
     SECTION("no daemon") {
@@ -66,22 +82,76 @@ TEST_CASE("create warns if no daemon answers, and of what a daemon does not like
     }
     SECTION("a daemon that cannot open one") {
         bed.context.patience = 30s;
-        const OtherSide daemon(bed.host, [](hv::Store& store) {
-            if (at(store, back + "/vscsi-devs/dev-1/state") != "1")
-                return;
-            static_cast<void>(store.write(back + "/feature-sg-grant", "512"));
-            static_cast<void>(store.write(back + "/vscsi-devs/dev-0/state", "3"));
-            static_cast<void>(store.write(back + "/vscsi-devs/dev-1/error", "it is in use"));
-            static_cast<void>(store.write(back + "/vscsi-devs/dev-1/state", "6"));
-        });
-        create(bed.context, bed.config("'ram:1M,0:0:0:0', 'ram:2M,0:0:0:1'"));
+        const OtherSide daemon(bed.host, refuse_second);
+        create(bed.context, bed.config("'ram:1M,0:0:0:0', 'ram:2M,0:0:0:1'"), Start::anyway);
         CHECK_THAT(bed.warnings,
                    Catch::Equals(std::vector<std::string>{"0:0:0:1 (ram:2M): it is in use"}));
+        CHECK(bed.domains.running == std::vector{DomId{5}});
     }
     SECTION("no LUN at all") {
         create(bed.context, bed.config(""));
         REQUIRE(bed.warnings.size() == 1);
         CHECK_THAT(bed.warnings[0], Contains("there is no vscsi= entry"));
+    }
+}
+
+TEST_CASE("create does not start a domain without a LUN that its file gives it") {
+    VerbBed bed;
+    bed.context.patience = 30s;
+    const OtherSide daemon(bed.host, refuse_second);
+    const auto path = bed.config("'ram:1M,0:0:0:0', 'ram:2M,0:0:0:1'");
+    const auto text = bed.failure(ExitCode::failed, [&] { create(bed.context, path); });
+    CHECK_THAT(text, StartsWith("0:0:0:1 (ram:2M): it is in use\n"));
+    CHECK_THAT(text, Contains("was not started"));
+    CHECK(bed.domains.running.empty());
+    CHECK(bed.domains.list().empty());
+    CHECK_FALSE(bed.has("/local/domain/0/backend/vscsi/5"));
+}
+
+TEST_CASE("create warns of a file that the daemon does not go by") {
+    VerbBed bed;
+    bed.context.patience = 0ms;
+    const auto path = bed.config("'ram:1M,0:0:0:0'");
+    SECTION("none") {
+        bed.context.definition_files = {"/nowhere/*.cfg"};
+        create(bed.context, path);
+        REQUIRE(bed.warnings.size() == 1);
+        CHECK_THAT(bed.warnings[0], Contains("after a reboot the guest gets no LUNs"));
+    }
+    SECTION("another one") {
+        std::filesystem::create_directory(bed.host.directory() / "known");
+        const std::string other = bed.host.directory() / "known/demo.cfg";
+        std::filesystem::copy(path, other);
+        bed.context.definition_files = {other};
+        create(bed.context, path);
+        REQUIRE(bed.warnings.size() == 1);
+        CHECK_THAT(bed.warnings[0], Contains("the daemon knows " + other));
+    }
+    SECTION("another one and a copy of it") {
+        const std::string folder = bed.host.directory() / "known";
+        std::filesystem::create_directory(folder);
+        std::filesystem::copy(path, folder + "/a.cfg");
+        std::filesystem::copy(path, folder + "/b.cfg");
+        bed.context.definition_files = {folder + "/*.cfg"};
+        create(bed.context, path);
+        REQUIRE(bed.warnings.size() == 1);
+        CHECK_THAT(bed.warnings[0],
+                   Contains("after a reboot of the guest: " + folder + "/a.cfg and " + folder +
+                            "/b.cfg name one domain, 'demo': it gets no LUNs of either"));
+    }
+    SECTION("this one and a copy with a uuid") {
+        const std::string copy = path + ".copy";
+        std::filesystem::copy(path, copy);
+        std::ofstream(copy, std::ios::app) << "uuid = '0f0e0d0c-0b0a-0908-0706-050403020100'\n";
+        bed.context.definition_files = {path, copy};
+        create(bed.context, path);
+        REQUIRE(bed.warnings.size() == 1);
+        CHECK_THAT(bed.warnings[0], Contains(path + " and " + copy + " name one domain, 'demo'"));
+    }
+    SECTION("this one") {
+        bed.context.definition_files = {path};
+        create(bed.context, path);
+        CHECK(bed.warnings.empty());
     }
 }
 
@@ -144,4 +214,16 @@ TEST_CASE("a conflicting change makes the transaction run again, not be lost") {
     CHECK(bed.get(back + "/vscsi-devs/dev-7/v-dev") == "0:0:0:1");
     CHECK(bed.get(back + "/next-dev") == "8");
     CHECK_FALSE(bed.has(back + "/vscsi-devs/dev-1"));
+}
+
+TEST_CASE("a LUN that is there is not written over, whatever the counter of numbers says") {
+    VerbBed bed;
+    bed.demo("2", "1", "3");
+    const auto counter = GENERATE(as<std::string>(), "0", "nonsense", "-1");
+    CAPTURE(counter);
+    bed.set(back + "/next-dev", counter);
+    attach(bed.context, "demo", "ram:2M,0:0:0:1");
+    CHECK(bed.get(back + "/vscsi-devs/dev-0/v-dev") == "0:0:0:0");
+    CHECK(bed.get(back + "/vscsi-devs/dev-1/v-dev") == "0:0:0:1");
+    CHECK(bed.get(back + "/next-dev") == "2");
 }

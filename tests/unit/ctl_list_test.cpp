@@ -61,6 +61,17 @@ TEST_CASE("list joins both ends, the daemon's reasons and the domain's name") {
               .code() == ExitCode::not_found);
 }
 
+TEST_CASE("list goes by address, in whatever order the LUNs came") {
+    VerbBed bed;
+    bed.context.patience = 0ms;
+    create(bed.context, bed.config("'ram:1M,0:0:10:0', 'ram:2M,0:0:2:0', 'ram:3M,0:0:0:1'"));
+    const auto rows = nlohmann::json::parse(list(bed.context, {"demo", ListForm::json}));
+    REQUIRE(rows.size() == 3);
+    CHECK(rows[0]["vdev"] == "0:0:0:1");
+    CHECK(rows[1]["vdev"] == "0:0:2:0");
+    CHECK(rows[2]["vdev"] == "0:0:10:0");
+}
+
 TEST_CASE("list --plain has a line for each LUN, whatever is in the store") {
     VerbBed bed;
     bed.demo("4", "4", "4");
@@ -127,8 +138,20 @@ TEST_CASE("list shows the state of each stage") {
                                                                {"4", "6", "failed"},
                                                                {"x", "4", "unknown"}}));
     bed.demo(b, "4", lun);
+    if (lun == "6")
+        bed.set(back + "/vscsi-devs/dev-0/error", "it is in use");
     CAPTURE(b, lun);
     CHECK(nlohmann::json::parse(list(bed.context, {{}, ListForm::json}))[0]["state"] == shown);
+}
+
+TEST_CASE("list has no LUN that the guest has let go of, and removes it where it may be") {
+    VerbBed bed;
+    const auto b = GENERATE(as<std::string>(), "4", "7");
+    bed.demo(b, "4", "6");
+    const auto rows = nlohmann::json::parse(list(bed.context, {{}, ListForm::json}));
+    const bool settled = b == "4";
+    CHECK(rows.size() == (settled ? 0 : 1));
+    CHECK(bed.has(back + "/vscsi-devs/dev-0/state") == !settled);
 }
 
 TEST_CASE("list survives nodes that make no sense") {

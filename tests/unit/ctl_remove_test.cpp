@@ -53,6 +53,16 @@ TEST_CASE("detach from a connected vhost goes through Reconfiguring and removes 
     CHECK(bed.get(back + "/vscsi-devs/dev-1/state") == "4");
 }
 
+TEST_CASE("detach tells what the daemon has remarked of the unit") {
+    VerbBed bed;
+    bed.demo("4", "4", "4");
+    bed.context.patience = 30s;
+    bed.set(back + "/vscsi-devs/dev-0/warning", "the guest has locked its medium");
+    const OtherSide other(bed.host, [](hv::Store& store) { reconfigure(store, "4"); });
+    detach(bed.context, "demo", "0:0:0:0", false);
+    CHECK(bed.warnings == std::vector<std::string>{"0:0:0:0: the guest has locked its medium"});
+}
+
 TEST_CASE("detach where nobody is connected, or of a LUN that failed, needs only the nodes") {
     VerbBed bed;
     const auto [b, f, lun] = GENERATE(table<std::string, std::string, std::string>(
@@ -61,6 +71,18 @@ TEST_CASE("detach where nobody is connected, or of a LUN that failed, needs only
     detach(bed.context, "demo", "0:0:0:0", false);
     CHECK_FALSE(bed.has(back + "/vscsi-devs/dev-0"));
     CHECK(bed.get(back + "/state") == b);
+}
+
+TEST_CASE("detach takes a LUN by its name, but an address for an address") {
+    VerbBed bed;
+    bed.demo("2", "1", "3");
+    bed.set(back + "/vscsi-devs/dev-0/name", "data");
+    CHECK_THAT(
+        bed.failure(ExitCode::configuration, [&] { detach(bed.context, "demo", "other", false); }),
+        Contains("'demo' has no LUN with name=other"));
+    CHECK(bed.has(back + "/vscsi-devs/dev-0"));
+    CHECK(detach(bed.context, "demo", "data", false).starts_with("0:0:0:0 detached"));
+    CHECK_FALSE(bed.has(back + "/vscsi-devs/dev-0"));
 }
 
 TEST_CASE("detach from a guest that does not let go") {

@@ -22,7 +22,7 @@ std::vector<std::string> no_counts(unsigned, const std::string&) {
 TEST_CASE("show tells all that is known of a domain's LUNs, of one, and of one by its name") {
     VerbBed bed;
     bed.context.patience = 0ms;
-    create(bed.context, bed.config("'ram:1M,0:0:0:0,name=logs,queue-depth=4', "
+    create(bed.context, bed.config("'ram:1M,0:0:0:0,name=logs,queue-depth=4,policy=audit:disk', "
                                    "'ram:2M,1:0:0:0,ro'"));
     bed.set(back + "/state", "4");
     bed.set(front + "/state", "4");
@@ -41,6 +41,7 @@ TEST_CASE("show tells all that is known of a domain's LUNs, of one, and of one b
         "  served as    ram, read and write\n"
         "  queue depth  4\n"
         "  timeout      at most 30 s\n"
+        "  policy       audit:disk\n"
         "  vhost        0; the guest is at connected, the backend is at connected\n"
         "               7 commands\n"
         "  warning      old\\x0a\n";
@@ -70,6 +71,13 @@ TEST_CASE("wait returns at once when all is connected, or one that is asked for"
     CHECK(wait(bed.context, {"demo", "", false}).empty());
     attach(bed.context, "demo", "ram:1M,1:0:0:0"); // nobody takes it up
     CHECK(wait(bed.context, {"demo", "0:0:0:0", false}).empty());
+    bed.set(back + "/vscsi-devs/dev-0/name", "data");
+    CHECK(wait(bed.context, {"demo", "data", false}).empty());
+    CHECK_THAT(bed.failure(ExitCode::timed_out,
+                           [&] {
+                               wait(bed.context, {"demo", "data", true});
+                           }),
+               Contains("0:0:0:0 is connected"));
     const auto late = bed.failure(ExitCode::timed_out, [&] {
         wait(bed.context, {"demo", "", false});
     });
@@ -107,7 +115,8 @@ TEST_CASE("wait does not take a unit that is being detached for failed, nor nons
     VerbBed bed;
     bed.demo("4", "4", "6"); // without a reason
     bed.failure(ExitCode::timed_out, [&] { wait(bed.context, {"demo", "", false}); });
-    bed.failure(ExitCode::configuration, [&] { wait(bed.context, {"demo", "junk", true}); });
+    bed.failure(ExitCode::configuration, [&] { wait(bed.context, {"demo", "0:0", true}); });
+    bed.failure(ExitCode::not_found, [&] { wait(bed.context, {"demo", "junk", true}); });
 }
 
 TEST_CASE("wait --gone waits for the nodes to go") {

@@ -6,12 +6,14 @@
 
 #include "backend/ctl/daemon_verbs.hpp"
 #include "backend/ctl/verbs.hpp"
+#include "common/config/settings.hpp"
 
 #include <CLI/CLI.hpp>
 
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace pvscsi::ctl {
 
@@ -22,6 +24,8 @@ class Session {
     /// Which host is meant, without a look whether it is there. Failure(no_host).
     [[nodiscard]] hv::HypervisorChoice choice() const;
     void warn(const std::string& text);
+    /// The daemon's settings; of one that can't be read those of its default, with a warning.
+    [[nodiscard]] config::Settings settings();
     /// How it went: the worse of what the verb said here and in the context.
     [[nodiscard]] ExitCode exit_status() const;
 
@@ -33,6 +37,7 @@ class Session {
 
   private:
     struct Host;
+    void read_settings(const std::string& host_dir);
     std::shared_ptr<Host> open_;
 };
 
@@ -56,15 +61,22 @@ class CommandLine {
     void add_no_wait(CLI::App& command, const char* what);
 
     /// Exit status of a program that has nothing else to do: of --help, or of a wrong line.
+    /// Failure(usage) if the line has words that nobody knows.
     [[nodiscard]] std::optional<ExitCode> parse(int argc, char** argv);
     /// Runs the verb, prints what it says. Failure(usage) if none was chosen.
     [[nodiscard]] ExitCode run();
 
   private:
+    [[nodiscard]] std::vector<std::string> verbs() const;
+    [[nodiscard]] std::string unexpected_words() const;
+
     CLI::App app_{"Brings SCSI LUNs to guests.", "pvscsictl"};
     Session session_;
     Verb verb_;
 };
+
+/// Tells a terminal how long is waited; nothing where none is.
+[[nodiscard]] std::function<void(std::optional<std::chrono::seconds>)> progress_of_terminal();
 
 /// Prints to standard error what every line of `text` says, with the program's name before it.
 void complain(const char* kind, std::string_view text);
@@ -73,6 +85,8 @@ void add_change_commands(CommandLine& line);     ///< create, destroy, attach, d
 void add_show_commands(CommandLine& line);       ///< list, show, wait, devices
 void add_legacy_commands(CommandLine& line);     ///< scsi-attach, scsi-detach, scsi-list
 void add_definition_commands(CommandLine& line); ///< check, define, undefine
-void add_daemon_commands(CommandLine& line);     ///< stats, reload, log-level
+/// stats, reload, log-level, accept, inject, vport
+void add_daemon_commands(CommandLine& line);
+void add_trace_commands(CommandLine& line); ///< trace
 
 } // namespace pvscsi::ctl

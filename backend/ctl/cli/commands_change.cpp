@@ -32,12 +32,18 @@ void add_create(CommandLine& line) {
     const auto given = std::make_shared<Given>();
     CLI::App& command =
         line.add("create", "Start the domain of an xl file, with the LUNs of its vscsi= entries",
-                 [given](Session& session) { return create(session.context(), given->what); });
+                 [given](Session& session) {
+                     return create(session.context(), given->what,
+                                   given->force ? Start::anyway : Start::whole);
+                 });
     command.add_option("FILE", given->what, "xl configuration file")->required();
+    command.add_flag("--start-anyway", given->force,
+                     "let it run without those LUNs that the daemon can't open");
     line.add_timeout(command, "how long to wait for the daemon to look at the LUNs");
     line.add_no_wait(command, "do not wait for the daemon");
     command.footer(std::string("In FILE: vscsi = [ 'ENTRY', ... ]. ") + config::entry_help() +
-                   "\nIf anything is wrong with any entry, nothing is changed.");
+                   "\nIf anything is wrong with any entry, nothing is changed; if the daemon "
+                   "can't open a LUN, the domain\nis ended again before it runs (status 1).");
 }
 
 void add_destroy(CommandLine& line) {
@@ -72,7 +78,10 @@ void add_detach(CommandLine& line) {
                                                    given->force, keep_of(*given));
                                  });
     add_domain(command, *given);
-    command.add_option("VDEV", given->what, "h:c:t:l")->required();
+    command
+        .add_option("LUN", given->what,
+                    "h:c:t:l or its name=, or N:host for a whole adapter's vhost N")
+        ->required();
     line.add_timeout(command, "how long to wait for the guest to let go of it");
     add_persist(command, *given);
     command.add_flag("--force", given->force,

@@ -11,6 +11,7 @@ struct Given {
     std::string vdev;
     std::string backend;
     std::vector<std::string> domains;
+    bool all = false;
 };
 
 void add_scsi_attach(CommandLine& line) {
@@ -41,9 +42,17 @@ void add_scsi_list(CommandLine& line) {
     const auto given = std::make_shared<Given>();
     CLI::App& command =
         line.add("scsi-list", "As list, with the columns of xm", [given](Session& session) {
-            return scsi_list(session.context(), given->domains);
+            if (!given->all)
+                return scsi_list(session.context(), given->domains);
+            std::string text;
+            for (const std::string& domain : given->domains)
+                text += show(session.context(), {domain, ""}, [](unsigned, const std::string&) {
+                    return std::vector<std::string>();
+                });
+            return text;
         });
     command.add_option("DOMAIN", given->domains, "names or numbers of domains")->required();
+    command.add_flag("-l,--long", given->all, "all that is known of each unit, as show");
 }
 
 } // namespace

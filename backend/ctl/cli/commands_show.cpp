@@ -47,7 +47,7 @@ void add_wait(CommandLine& line) {
         line.add("wait", "Return when a domain's LUNs are connected",
                  [given](Session& session) { return wait(session.context(), *given); });
     add_domain(command, given->domain)->required();
-    command.add_option("VDEV", given->vdev, "only this one, h:c:t:l");
+    command.add_option("LUN", given->lun, "only this one, h:c:t:l or its name=");
     command.add_flag("--gone", given->gone, "until it has them no more");
     line.add_timeout(command, "how long at most");
     command.footer("Status 5: it took too long. Status 1: a LUN has failed, at once.");

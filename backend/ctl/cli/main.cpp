@@ -1,8 +1,10 @@
 // pvscsictl: brings SCSI LUNs to guests.
 #include "backend/ctl/cli/command_line.hpp"
+#include "common/base/standard_descriptors.hpp"
 
 int main(int argc, char** argv) {
     using namespace pvscsi::ctl;
+    pvscsi::keep_standard_descriptors();
     try {
         CommandLine line;
         if (const auto status = line.parse(argc, argv))

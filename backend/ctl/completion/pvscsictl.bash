@@ -35,7 +35,7 @@ _pvscsictl_entry() {
         compopt -o nospace
         ;;
     *)
-        mapfile -t COMPREPLY < <(compgen -W '/dev/ file: iso: ram: null:' -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W '/dev/ file: iso: ram: null: iscsi:// fc.' -- "$cur")
         compopt -o nospace
         ;;
     esac
@@ -62,9 +62,19 @@ _pvscsictl_argument() { # LINE
         mapfile -t COMPREPLY < <(compgen -W "$(_pvscsictl_values vdev "${arguments[0]:-}")" -- "$cur")
         ;;
     ENTRY) _pvscsictl_entry ;;
+    RULE) _pvscsictl_rule ;;
     FILE*) _filedir ;;
     *) [[ $line != *\{*\}* ]] || _pvscsictl_choices "$line" ;;
     esac
+}
+
+# The next part of a rule of inject.
+_pvscsictl_rule() {
+    local before=''
+    [[ $cur != *,* ]] || before=${cur%,*},
+    mapfile -t COMPREPLY < <(compgen -P "$before" -W 'opcode= service-action= lba= skip= count= probability=
+        delay= drop sense= status= host= short= lost-abort' -- "${cur##*,}")
+    compopt -o nospace
 }
 
 # What may follow the option $1, whose line of --help is on standard input; false if nothing does.
