@@ -13,17 +13,33 @@ namespace pvscsi::backend {
 
 namespace {
 
-/// Below are the data, which all that share lock to read; from here on is a byte for each writer
-/// among them.
-constexpr std::uint64_t own_bytes = std::uint64_t{1} << 62;
-constexpr ::off_t to_the_end = 0;
+/// Who has the whole and | locks to write                  | locks to read
+///   writes alone         | everything                      |
+///   only reads           |                                 | everything
+///   shares and writes    | its byte of `shared`            | common, parts
+///   shares and reads     |                                 | common, parts
+/// Who has a part and
+///   writes alone         | its byte of `parts`             |
+///   only reads           |                                 | common, shared
+///   shares and writes    | its byte of `shared_parts`      | common
+///   shares and reads     |                                 | common
+struct Zone {
+    std::uint64_t from;
+    std::uint64_t length;
+};
+constexpr std::uint64_t quarter = std::uint64_t{1} << 61;
+constexpr Zone common{0, quarter}; ///< the data are here
+constexpr Zone parts{quarter, quarter};
+constexpr Zone shared{2 * quarter, quarter};
+constexpr Zone shared_parts{3 * quarter, quarter - 1}; ///< an off_t ends here
+constexpr Zone everything{0, 0};                       ///< to the end, wherever that is
 
-void lock_range(int fd, const std::string& path, short type, std::uint64_t from, ::off_t length) {
+void lock_range(int fd, const std::string& path, short type, const Zone& zone) {
     struct ::flock range {};
     range.l_type = type;
     range.l_whence = SEEK_SET;
-    range.l_start = static_cast<::off_t>(from);
-    range.l_len = length;
+    range.l_start = static_cast<::off_t>(zone.from);
+    range.l_len = static_cast<::off_t>(zone.length);
     if (::fcntl(fd, F_OFD_SETLK, &range) == 0)
         return;
     if (errno == EAGAIN || errno == EACCES)
@@ -32,22 +48,47 @@ void lock_range(int fd, const std::string& path, short type, std::uint64_t from,
     throw std::system_error(errno, std::generic_category(), "cannot lock " + path);
 }
 
+void lock_to_read(int fd, const std::string& path, const Zone& zone) {
+    lock_range(fd, path, F_RDLCK, zone);
+}
+
+void lock_to_write(int fd, const std::string& path, const Zone& zone) {
+    lock_range(fd, path, F_WRLCK, zone);
+}
+
+void lock_byte(int fd, const std::string& path, const Zone& zone, std::uint64_t number) {
+    lock_to_write(fd, path, {zone.from + number % zone.length, 1});
+}
+
 } // namespace
 
 Sharing sharing_of(const LunConfig& config) {
-    Sharing sharing{config.read_only, {}};
+    const std::uint64_t unit = fnv1a(config.serial);
+    Sharing sharing{config.read_only, {}, unit};
     if (!config.exclusive)
-        sharing.shared_as = fnv1a(config.serial);
+        sharing.shared_as = unit;
     return sharing;
 }
 
 void lock_backing(int fd, const std::string& path, const Sharing& sharing) {
     if (!sharing.shared_as)
-        return lock_range(fd, path, sharing.read_only ? F_RDLCK : F_WRLCK, 0, to_the_end);
+        return sharing.read_only ? lock_to_read(fd, path, everything)
+                                 : lock_to_write(fd, path, everything);
     // Readers without the option lock these bytes as well: where there are any, nobody writes.
     if (!sharing.read_only)
-        lock_range(fd, path, F_WRLCK, own_bytes + *sharing.shared_as % own_bytes, 1);
-    lock_range(fd, path, F_RDLCK, 0, static_cast<::off_t>(own_bytes));
+        lock_byte(fd, path, shared, *sharing.shared_as);
+    lock_to_read(fd, path, common);
+    lock_to_read(fd, path, parts);
+}
+
+void lock_for_a_part(int fd, const std::string& path, const Sharing& sharing) {
+    if (!sharing.shared_as && !sharing.read_only)
+        return lock_byte(fd, path, parts, sharing.unit);
+    lock_to_read(fd, path, common);
+    if (!sharing.shared_as)
+        lock_to_read(fd, path, shared);
+    else if (!sharing.read_only)
+        lock_byte(fd, path, shared_parts, *sharing.shared_as);
 }
 
 } // namespace pvscsi::backend

@@ -8,6 +8,10 @@
 //   exclusive=no          |      -       |    -    |     yes      |       yes
 //   exclusive=no, ro      |      -       |   yes   |     yes      |       yes
 //
+// A unit on a part of something (a partition of a disk, a loop device's partition of an image) has
+// the part alone or shares it by the table above. Of the whole it locks what keeps out units that
+// have the whole, by the same table, and no other unit that has a part.
+//
 // A writer that shares has a byte of its own beside what all of them lock: its successor waits for
 // the I/O of a dead predecessor of the same unit, and for nobody else's.
 //
@@ -27,11 +31,16 @@ struct Sharing {
     /// Others that say the same may write to it, too. A number of the unit's own, which it has
     /// again after a restart.
     std::optional<std::uint64_t> shared_as;
+    /// A number of the unit's own, whether it shares or not.
+    std::uint64_t unit = 0;
 };
 
 [[nodiscard]] Sharing sharing_of(const LunConfig& config);
 
 /// `fd` must be open for writing unless it is read only. Closing it ends the lock.
 void lock_backing(int fd, const std::string& path, const Sharing& sharing);
+
+/// The same of what the unit has a part of.
+void lock_for_a_part(int fd, const std::string& path, const Sharing& sharing);
 
 } // namespace pvscsi::backend

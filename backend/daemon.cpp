@@ -4,9 +4,12 @@
 #include "backend/kernel_backend.hpp"
 
 #include "common/base/log.hpp"
+#include "common/base/signals_blocked.hpp"
 #include "common/config/control_path.hpp"
 #include "common/config/defined_domains.hpp"
+#include "common/config/started_with.hpp"
 
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <fcntl.h>
@@ -21,22 +24,6 @@ namespace {
 /// How long the end waits for commands at devices. What is left then ends with the process.
 constexpr std::chrono::seconds end_patience{10};
 
-/// A worker must not be stopped by a signal in mid-command: the control thread takes them all.
-class SignalsBlocked {
-  public:
-    SignalsBlocked() {
-        sigset_t all;
-        ::sigfillset(&all);
-        ::pthread_sigmask(SIG_BLOCK, &all, &before_);
-    }
-    ~SignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-    SignalsBlocked(const SignalsBlocked&) = delete;
-    SignalsBlocked& operator=(const SignalsBlocked&) = delete;
-
-  private:
-    sigset_t before_{};
-};
-
 std::string usual_state_dir(const DaemonOptions& options) {
     return options.hypervisor.host_dir.empty() ? "/run/pvscsi"
                                                : options.hypervisor.host_dir + "/pvscsid";
@@ -49,8 +36,12 @@ std::string state_dir_of(const DaemonOptions& options) {
 std::string record_dir_of(const DaemonOptions& options) {
     if (!options.record_dir.empty())
         return options.record_dir;
-    return options.hypervisor.host_dir.empty() ? "/var/lib/pvscsi"
-                                               : options.hypervisor.host_dir + "/units";
+    return config::usual_record_dir(options.hypervisor.host_dir);
+}
+
+std::string host_name() {
+    std::array<char, 256> name{};
+    return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "localhost";
 }
 
 void make_directory(const std::string& path) {
@@ -74,6 +65,19 @@ UniqueFd be_the_only_one(const DaemonOptions& options) {
     return fd;
 }
 
+/// For pvscsictl, which goes by the same without being told.
+void tell_started_with(const DaemonOptions& options) {
+    const auto absolute = [](const std::string& path) {
+        return path.empty() ? path : std::filesystem::absolute(path).lexically_normal().string();
+    };
+    try {
+        config::tell_started_with(options.hypervisor.host_dir,
+                                  {absolute(options.settings_file), absolute(options.record_dir)});
+    } catch (const std::exception& error) {
+        log::warning("pvscsictl is not told which settings count error=\"{}\"", error.what());
+    }
+}
+
 /// What every vhost will need: to be missed now, and not by the first guest.
 void require_services(hv::Hypervisor& hypervisor) {
     (void)hypervisor.open_grant_mapper(hypervisor.self());
@@ -85,6 +89,8 @@ void require_services(hv::Hypervisor& hypervisor) {
 Daemon::Daemon(const DaemonOptions& options)
     : hypervisor_(hv::open_hypervisor(options.hypervisor)), only_one_(be_the_only_one(options)),
       store_(hypervisor_->open_store()), guest_devices_(record_dir_of(options) + "/devices.d"),
+      vports_(std::make_shared<npiv::Vports>(
+          control_, npiv::Vports::Place{record_dir_of(options), host_name()}, settings_)),
       around_{control_,
               *hypervisor_,
               *store_,
@@ -94,7 +100,9 @@ Daemon::Daemon(const DaemonOptions& options)
               &settings_,
               options.hypervisor.host_dir.empty() ? xen_backend_devices : "",
               &guest_devices_,
-              settled_by(state_dir_of(options))},
+              settled_by(state_dir_of(options)),
+              options.trace_length,
+              vports_.get()},
       supervisor_(control_, workers_), host_dir_(options.hypervisor.host_dir),
       settings_file_(options.settings_file),
       settings_were_read_(::access(settings_file_.c_str(), F_OK) == 0), settings_(options.settings),
@@ -102,12 +110,14 @@ Daemon::Daemon(const DaemonOptions& options)
       patience_(control_) {
     ::signal(SIGPIPE, SIG_IGN);
     require_services(*hypervisor_);
+    tell_started_with(options);
     {
-        const SignalsBlocked blocked;
+        const SignalsBlocked blocked; // no worker is stopped by one in mid-command
         for (unsigned i = 0; i < options.threads; ++i)
             workers_.push_back(std::make_unique<Worker>("pvscsi-data-" + std::to_string(i),
                                                         options.wait, options.most_spin));
     }
+    vports_->begin();
     registry_ = std::make_unique<Registry>(
         around_, workers_,
         [this] {
@@ -158,6 +168,8 @@ void Daemon::watch_domains() {
     domains_ = std::make_shared<DomainWatch>(
         control_, *store_, hypervisor_->self(), config::domain_file_patterns(settings_, host_dir_),
         config::defined_domains_dir(host_dir_), &guest_devices_);
+    host_mode_ = std::make_shared<HostMode>(control_, *store_, hypervisor_->self());
+    host_mode_->look();
     domains_changed();
 }
 
@@ -181,6 +193,8 @@ std::vector<std::string> Daemon::reload() {
         log::info("settings read again file={}", settings_file_);
         settings_ = std::move(*settings);
         settings_were_read_ = settings_were_read_ || ::access(settings_file_.c_str(), F_OK) == 0;
+        if (!settings_.inject_allow.value_or(false))
+            registry_->stop_injecting();
         watch_domains();
     }
     supervisor_.ready();
@@ -192,6 +206,23 @@ void Daemon::listen(const DaemonOptions& options) {
     ControlActions actions;
     actions.reload = [this] { return reload(); };
     actions.statistics = [this](auto take) { registry_->statistics(std::move(take)); };
+    actions.domains = [this] { return registry_->domains(); };
+    actions.change_faults = [this](const InjectRequest& request, auto take) {
+        if (!settings_.inject_allow.value_or(false))
+            return take({"faults are not allowed here: allow = true below [inject] in "
+                         "pvscsid.toml, and pvscsictl reload",
+                         {}});
+        registry_->change_faults(request.guest, request.device, request.address, request.change,
+                                 std::move(take));
+    };
+    actions.accept = [this](const std::string& domain, const std::string& vdev) {
+        return registry_->accept(domain, vdev);
+    };
+    actions.knows = [this](const std::string& domain) { return registry_->knows(domain); };
+    actions.vdev_of = [this](const std::string& domain, const std::string& name) {
+        return registry_->vdev_of(domain, name);
+    };
+    actions.vports = vports_.get();
     actions.version = options.version;
     actions.threads = options.threads;
     const std::string path = config::control_path(options.hypervisor.host_dir);

@@ -5,6 +5,8 @@
 #include "backend/domain_watch.hpp"
 #include "backend/driver_domains.hpp"
 #include "backend/guest_devices.hpp"
+#include "backend/host_mode.hpp"
+#include "backend/npiv/vports.hpp"
 #include "backend/registry.hpp"
 #include "backend/supervisor.hpp"
 #include "common/base/unique_fd.hpp"
@@ -21,6 +23,8 @@ struct DaemonOptions {
     std::chrono::microseconds most_spin = Worker::default_most_spin;
     /// feature-sg-grant: data segments of one request, 26 to 13312 (4 KiB each at most).
     unsigned max_segments = 1024;
+    /// Commands of each LUN that are recorded, at most flight::most_length; 0: none.
+    unsigned trace_length = flight::usual_length;
     /// What the command line does not have: the allow-list, the domains' files.
     config::Settings settings;
     /// Read again by SIGHUP.
@@ -63,6 +67,7 @@ class Daemon {
     std::unique_ptr<hv::Store> store_;
     std::vector<std::unique_ptr<Worker>> workers_;
     GuestDevices guest_devices_;
+    std::shared_ptr<npiv::Vports> vports_;
     Surroundings around_;
     Supervisor supervisor_;
     const std::string host_dir_; ///< of the embedded host; empty: on Xen
@@ -70,7 +75,8 @@ class Daemon {
     bool settings_were_read_;
     config::Settings settings_;
     std::unique_ptr<Registry> registry_;
-    std::shared_ptr<DomainWatch> domains_; ///< dom0's alone, and so is the next
+    std::shared_ptr<DomainWatch> domains_; ///< dom0's alone, and so are the next two
+    std::shared_ptr<HostMode> host_mode_;
     DriverDomains driver_domains_;
     std::unique_ptr<ControlSocket> control_socket_; ///< none if it could not be made
     boost::asio::signal_set signals_;

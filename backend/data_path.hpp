@@ -5,6 +5,7 @@
 // go of everything.
 #pragma once
 
+#include "backend/inject/request.hpp"
 #include "backend/lun_map.hpp"
 #include "backend/queue.hpp"
 #include "common/hypervisor/hypervisor.hpp"
@@ -20,9 +21,10 @@ class DataPath : public std::enable_shared_from_this<DataPath> {
 
     [[nodiscard]] Worker& worker() noexcept { return worker_; }
 
-    /// `shared`: other guests may write to it. Throws what the target's attach() throws. The
-    /// address must be free.
-    void add_lun(const ring::Address& address, std::shared_ptr<Target> target, bool shared);
+    /// `shared`: other guests may write to it. `recorder`: of its commands; may be none. Throws
+    /// what the target's attach() throws. The address must be free.
+    void add_lun(const ring::Address& address, std::shared_ptr<Target> target, bool shared,
+                 std::shared_ptr<flight::Recorder> recorder = nullptr);
     /// `queue_depth`: commands that the guest may have at the unit; 0: as many as the ring holds.
     /// `longest`: see Target::limit_time().
     void limit_lun(const ring::Address& address, unsigned queue_depth,
@@ -51,13 +53,20 @@ class DataPath : public std::enable_shared_from_this<DataPath> {
     /// disconnect() and then lets go of all logical units.
     void close(std::function<void()> closed);
 
+    /// Sets and clears the faults of a unit, all of it or nothing.
+    [[nodiscard]] inject::Answer change_faults(const ring::Address& address,
+                                               const inject::Change& change);
+    /// No unit has any.
+    void stop_injecting() noexcept;
     /// Of each logical unit, in order of address.
     [[nodiscard]] std::vector<LunStatistics> statistics() const;
     /// Now and then: gives idle memory back and lets the units look after themselves.
     void keep_house() noexcept;
 
   private:
-    void remove_all_luns();
+    /// `nexus_ends`: the guest loses it; else a successor serves it on.
+    void let_go_of(const ring::Address& address, bool nexus_ends);
+    void let_go_of_all(bool nexus_ends);
 
     Worker& worker_;
     hv::Hypervisor& hypervisor_;

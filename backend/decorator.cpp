@@ -11,6 +11,10 @@ Decorator::Decorator(std::unique_ptr<Target> inner) : inner_(std::move(inner)) {
         if (on_warning)
             on_warning(what);
     };
+    inner_->on_notice = [this](const std::string& what) {
+        if (on_notice)
+            on_notice(what);
+    };
 }
 
 Step Decorator::start(Request& request) noexcept {

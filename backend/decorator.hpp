@@ -14,9 +14,10 @@ namespace pvscsi::backend {
 
 class Decorator : public Target, private RequestWatcher {
   public:
-    /// Its on_failure and on_warning are the outer one's from now on.
+    /// Its on_failure, on_warning and on_notice are the outer one's from now on.
     explicit Decorator(std::unique_ptr<Target> inner);
 
+    [[nodiscard]] bool opening() override { return inner_->opening(); }
     [[nodiscard]] Leftovers leftovers() noexcept override { return inner_->leftovers(); }
     void end_leftovers() noexcept override { inner_->end_leftovers(); }
     void remember_in(const std::string& path, bool inherited) override {
@@ -35,10 +36,14 @@ class Decorator : public Target, private RequestWatcher {
         inner_->reset(std::move(done));
     }
     void nexus_lost() noexcept override { inner_->nexus_lost(); }
+    void tell(const scsi::Condition& attention) noexcept override { inner_->tell(attention); }
     void keep_house() noexcept override { inner_->keep_house(); }
+    [[nodiscard]] inject::Injector* injector() noexcept override { return inner_->injector(); }
     [[nodiscard]] std::uint8_t device_type() const noexcept override {
         return inner_->device_type();
     }
+    [[nodiscard]] bool passes_through() const noexcept override { return inner_->passes_through(); }
+    [[nodiscard]] Carries carries() const noexcept override { return inner_->carries(); }
 
   protected:
     enum class Verdict : std::uint8_t {

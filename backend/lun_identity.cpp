@@ -2,6 +2,7 @@
 
 #include "backend/targets/sg/open.hpp"
 #include "backend/targets/sg/resolve.hpp"
+#include "backend/unit_identity.hpp"
 #include "common/base/sysfs.hpp"
 #include "common/config/pdev.hpp"
 
@@ -24,6 +25,11 @@ std::string identity_of_sg(const std::string& node) {
     if (error)
         return {};
     return fmt::format("sg {} {}", device.string(), sysfs::first_line(device / "wwid"));
+}
+
+/// Its place has numbers that change when its port is made anew, and the unit is the same.
+std::string identity_of_fc(const config::Pdev& pdev, const std::string& node) {
+    return fmt::format("fc {} {}", config::backing_key(pdev), unit_name(node));
 }
 
 /// Numbers are given anew when a device goes: what sysfs knows of it beside them. A partition's
@@ -61,11 +67,41 @@ std::string identity_of(const std::string& text) {
         return text;
     if (pdev->kind != config::PdevKind::file && pdev->kind != config::PdevKind::iso)
         if (const auto node = find_sg_node(*path))
-            return identity_of_sg(*node);
+            return pdev->kind == config::PdevKind::fc ? identity_of_fc(*pdev, *node)
+                                                      : identity_of_sg(*node);
     struct ::statx info {};
     if (::statx(AT_FDCWD, path->c_str(), 0, STATX_BASIC_STATS | STATX_BTIME, &info) != 0)
         return {};
     return S_ISBLK(info.stx_mode) ? identity_of_block(info) : identity_of_file(info);
+}
+
+/// A file system may have another device number after a boot; a file keeps its own, and its time of
+/// birth where there is one.
+std::string unit_over_boots(const std::string& text) {
+    const auto pdev = config::parse_pdev(text);
+    const auto path = pdev ? path_of(*pdev) : unexpected(config::Refusal{});
+    if (!path)
+        return "nothing";
+    if (path->empty()) {
+        const std::string key = config::backing_key(*pdev);
+        return key.empty() ? text : key;
+    }
+    struct ::statx info {};
+    if (::statx(AT_FDCWD, path->c_str(), 0, STATX_BASIC_STATS | STATX_BTIME, &info) != 0)
+        return "nothing";
+    if (S_ISREG(info.stx_mode)) {
+        std::string file = fmt::format("file {} of {} bytes", info.stx_ino, info.stx_size);
+        if ((info.stx_mask & STATX_BTIME) != 0)
+            file += fmt::format(" made at {}.{:09}", info.stx_btime.tv_sec, info.stx_btime.tv_nsec);
+        return file;
+    }
+    const std::string name = lasting_identity(*path);
+    const std::string unit = name.empty() ? "a unit without a name of its own" : "the unit " + name;
+    if (!S_ISBLK(info.stx_mode))
+        return unit;
+    const std::string sectors = sysfs::first_line(
+        fmt::format("/sys/dev/block/{}:{}/size", info.stx_rdev_major, info.stx_rdev_minor));
+    return fmt::format("{} of {} sectors", unit, sectors);
 }
 
 bool ends_with_the_daemon(const std::string& text) {

@@ -10,6 +10,10 @@ namespace pvscsi::backend {
 /// One line; empty if nothing is there or it can't be told.
 [[nodiscard]] std::string identity_of(const std::string& pdev);
 
+/// What it leads to as far as a boot leaves that as it is: for a person to read, and another text
+/// for another unit, as far as this host can tell; a disk or file of another size is another one.
+[[nodiscard]] std::string unit_over_boots(const std::string& pdev);
+
 /// The contents are the daemon's memory, and end with it.
 [[nodiscard]] bool ends_with_the_daemon(const std::string& pdev);
 

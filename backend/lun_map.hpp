@@ -3,6 +3,7 @@
 // Thread: the vhost's worker. Looking up allocates nothing; changing the map may.
 #pragma once
 
+#include "backend/flight/recorder.hpp"
 #include "backend/statistics.hpp"
 #include "backend/target.hpp"
 #include "ring/command.hpp"
@@ -21,6 +22,7 @@ struct Lun {
     unsigned in_flight = 0;                 ///< requests that have not been answered
     unsigned queue_depth = ring::ring_size; ///< how many there may be
     LunCounters counters;
+    std::shared_ptr<flight::Recorder> recorder; ///< none: nothing is recorded
     std::function<void()> when_idle;
     /// A dead daemon's commands may still be at its device: nothing of them is to be repeated.
     bool unsettled = false;

@@ -2,6 +2,8 @@
 
 #include "common/base/log.hpp"
 #include "common/config/options.hpp"
+#include "common/config/policies.hpp"
+#include "common/config/wwn.hpp"
 
 #include <algorithm>
 #include <span>
@@ -36,7 +38,8 @@ xenbus::State LunNodes::state(const std::string& name, hv::StoreTxn txn) {
 bool LunNodes::is_news(std::string_view node) {
     const std::string name(node.substr(0, node.find('/')));
     const auto leaf = node.substr(std::min(name.size(), node.size()));
-    if (leaf == "/error" || leaf == "/warning" || leaf == "/identity" || leaf == "/target")
+    if (leaf == "/error" || leaf == "/warning" || leaf == "/identity" || leaf == "/target" ||
+        leaf == "/port")
         return false;
     const auto ours = written_.find(name);
     if (leaf == "/state" && ours != written_.end() && state(name) == ours->second)
@@ -75,21 +78,38 @@ xenbus::VirtualAddress LunNodes::address(const std::string& name) {
     return *address;
 }
 
+LunNodes::Meaning LunNodes::meaning(const std::string& name, hv::StoreTxn txn) {
+    const auto read = [&](const char* node) {
+        return store_.read(path(name, node), txn).value_or("");
+    };
+    return {read("p-dev"),     read("v-dev"),  read("mode"),
+            read("exclusive"), read("policy"), read("vport")};
+}
+
 LunConfig LunNodes::config(const std::string& name) {
+    const Meaning& said = opened_as_[name] = meaning(name, hv::no_transaction);
+    if (said.pdev.empty())
+        (void)required(name, "p-dev"); // throws, and says why
+    if (!said.mode.empty() && said.mode != "w" && said.mode != "r")
+        throw std::runtime_error("mode is \"" + log::escaped(said.mode) + "\", expected w or r");
+    if (!said.exclusive.empty() && said.exclusive != "no")
+        throw std::runtime_error("exclusive is \"" + log::escaped(said.exclusive) +
+                                 "\", expected no, or no such node");
+    if (!said.policy.empty() && !config::parse_policy_choice(said.policy))
+        throw std::runtime_error("policy is \"" + log::escaped(said.policy) +
+                                 "\", expected NAME or audit:NAME");
+    if (!said.vport.empty() && !config::parse_vport_choice(said.vport))
+        throw std::runtime_error("vport is \"" + log::escaped(said.vport) +
+                                 "\", expected auto or WWPN:WWNN, and maybe @PORT");
     LunConfig config;
-    config.pdev = required(name, "p-dev");
+    config.pdev = said.pdev;
+    config.read_only = said.mode == "r";
+    config.exclusive = said.exclusive.empty();
+    config.policy = said.policy;
+    config.vport = said.vport;
     config.name = optional(name, "name");
-    const std::string mode = optional(name, "mode");
-    if (!mode.empty() && mode != "w" && mode != "r")
-        throw std::runtime_error("mode is \"" + log::escaped(mode) + "\", expected w or r");
-    config.read_only = mode == "r";
     config.queue_depth = number(name, "queue-depth", config::max_queue_depth);
     config.timeout = number(name, "timeout", config::max_timeout);
-    const std::string exclusive = optional(name, "exclusive");
-    if (!exclusive.empty() && exclusive != "no")
-        throw std::runtime_error("exclusive is \"" + log::escaped(exclusive) +
-                                 "\", expected no, or no such node");
-    config.exclusive = exclusive.empty();
     return config;
 }
 
@@ -142,8 +162,15 @@ bool LunNodes::set_served(const LunNode& seen, xenbus::State next, const std::st
                 return done;
         return next == seen.state ? Result<void>{} : write_state(name, next, txn);
     };
-    if (!change(
-            name, [&](xenbus::State now) { return now == seen.state; }, write))
+    const auto opened_as = opened_as_.extract(name);
+    bool as_opened = false;
+    const auto write_if_as_opened = [&](hv::StoreTxn txn) -> Result<void> {
+        // A toolstack may have made it anew, and it is at `seen` again.
+        as_opened = !opened_as || meaning(name, txn) == opened_as.mapped();
+        return as_opened ? write(txn) : Result<void>{};
+    };
+    const auto unmoved = [&](xenbus::State now) { return now == seen.state; };
+    if (!change(name, unmoved, write_if_as_opened) || !as_opened)
         return false;
     written_[name] = next;
     return true;
@@ -174,6 +201,7 @@ void LunNodes::move(const std::vector<std::string>& names, xenbus::State seen, x
 }
 
 void LunNodes::set_failed(const std::string& name, const std::string& reason) {
+    opened_as_.erase(name);
     const auto stays = [](xenbus::State now) {
         return now != xenbus::State::unknown && now != xenbus::State::closing;
     };
@@ -186,10 +214,21 @@ void LunNodes::set_failed(const std::string& name, const std::string& reason) {
         written_[name] = xenbus::State::closed;
 }
 
+void LunNodes::set_port(const std::string& name, const std::string& wwpn) {
+    change(
+        name, [](xenbus::State now) { return now != xenbus::State::unknown; },
+        [&](hv::StoreTxn txn) { return store_.write(path(name, "port"), wwpn, txn); });
+}
+
 void LunNodes::set_warning(const std::string& name, const std::string& what) {
     change(
         name, [](xenbus::State now) { return now != xenbus::State::unknown; },
-        [&](hv::StoreTxn txn) { return store_.write(path(name, "warning"), what, txn); });
+        [&](hv::StoreTxn txn) -> Result<void> {
+            if (!what.empty())
+                return store_.write(path(name, "warning"), what, txn);
+            (void)store_.remove(path(name, "warning"), txn); // there may be none
+            return {};
+        });
 }
 
 } // namespace pvscsi::backend

@@ -43,6 +43,7 @@ class LunNodes {
     [[nodiscard]] std::optional<std::set<std::string>> names();
     /// Throws std::runtime_error with what is missing or malformed.
     [[nodiscard]] xenbus::VirtualAddress address(const std::string& name);
+    /// Remembers, until the unit is served or has failed, what it read.
     [[nodiscard]] LunConfig config(const std::string& name);
 
     /// What it led to when it was opened; for a successor of this daemon, and nobody else to read.
@@ -54,8 +55,8 @@ class LunNodes {
     // what is there: a plain write would make a removed unit anew, or take back a removal.
 
     /// The unit is served, by `target` if the toolstack could not know that, and goes from state
-    /// `seen` to `next`; what was remarked earlier is replaced. False: it was changed meanwhile,
-    /// and nothing is written; there is an event.
+    /// `seen` to `next`; what was remarked earlier is replaced. False: its state, or what config()
+    /// read of it last, was changed meanwhile, and nothing is written; there is an event.
     [[nodiscard]] bool set_served(const LunNode& seen, xenbus::State next,
                                   const std::string& identity, const std::string& warning,
                                   const std::string& target);
@@ -63,10 +64,18 @@ class LunNodes {
     void move(const std::vector<std::string>& names, xenbus::State seen, xenbus::State next);
     /// State 6 with the reason for an administrator to read; not one that is to be removed.
     void set_failed(const std::string& name, const std::string& reason);
-    /// For an administrator to read; the unit works.
+    /// The port of the guest's own that it is reached by: for lists.
+    void set_port(const std::string& name, const std::string& wwpn);
+    /// For an administrator to read; the unit works. Empty: there is nothing any more.
     void set_warning(const std::string& name, const std::string& what);
 
   private:
+    /// What makes it this unit, and not another one, for the guest; empty where there is no node.
+    struct Meaning {
+        std::string pdev, vdev, mode, exclusive, policy, vport;
+        friend bool operator==(const Meaning&, const Meaning&) = default;
+    };
+    [[nodiscard]] Meaning meaning(const std::string& name, hv::StoreTxn txn);
     [[nodiscard]] std::string required(const std::string& name, const std::string& node);
     [[nodiscard]] std::string optional(const std::string& name, const std::string& node);
     using Change = std::function<Result<void>(hv::StoreTxn)>;
@@ -88,6 +97,7 @@ class LunNodes {
     const DomId owner_;
     const std::string root_;
     std::map<std::string, xenbus::State, std::less<>> written_; ///< by us, to the units' `state`
+    std::map<std::string, Meaning> opened_as_; ///< of units that are about to be served
 };
 
 } // namespace pvscsi::backend

@@ -1,6 +1,7 @@
 // pvscsid: the backend daemon.
 #include "backend/daemon.hpp"
 #include "common/base/command_line.hpp"
+#include "common/base/standard_descriptors.hpp"
 #include "common/config/settings.hpp"
 
 #include <algorithm>
@@ -38,6 +39,7 @@ void apply(const CLI::App& app, const config::Settings& settings, backend::Daemo
     fill(app, "--max-segments", options.max_segments, settings.max_segments, same);
     fill(app, "--state-dir", options.state_dir, settings.state_dir, same);
     fill(app, "--record-dir", options.record_dir, settings.record_dir, same);
+    fill(app, "--trace-length", options.trace_length, settings.trace_length, same);
     fill(app, "--log-level", level, settings.log_level,
          [](const std::string& name) { return log_levels().at(name); });
 }
@@ -45,6 +47,7 @@ void apply(const CLI::App& app, const config::Settings& settings, backend::Daemo
 } // namespace
 
 int main(int argc, char** argv) {
+    pvscsi::keep_standard_descriptors();
     backend::DaemonOptions options;
     options.threads = default_threads();
     options.version = PVSCSI_VERSION;
@@ -81,10 +84,17 @@ int main(int argc, char** argv) {
     app.add_option("--state-dir", options.state_dir,
                    "what the next daemon needs to go on with the guests' connections; default: "
                    "/run/pvscsi, or pvscsid in the embedded host's directory");
-    app.add_option("--record-dir", options.record_dir,
-                   "where it is remembered over a boot which units names such as /dev/sdb or "
-                   "1:0:2:0 lead to; default: /var/lib/pvscsi, or units in the embedded host's "
-                   "directory");
+    app.add_option(
+        "--record-dir", options.record_dir,
+        "where it is remembered over a boot which units names such as /dev/sdb or "
+        "1:0:2:0 lead to, what the units of suspended domains were, and what guests have reserved "
+        "of units that they share; default: "
+        "/var/lib/pvscsi, or units in the embedded host's directory");
+    app.add_option("--trace-length", options.trace_length,
+                   "the last commands of each LUN that are kept for pvscsictl trace, at least 64; "
+                   "0: none")
+        ->check(CLI::Range(0u, backend::flight::most_length))
+        ->capture_default_str();
     add_log_level(app, level);
     app.add_option("--ready-fd", options.ready_fd,
                    "write a newline to this file descriptor and close it when serving");

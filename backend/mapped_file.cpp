@@ -24,9 +24,9 @@ std::string unfinished(const std::string& path) {
 
 } // namespace
 
-MappedFile::MappedFile(int fd, std::size_t size) {
-    void* const at =
-        ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
+MappedFile::MappedFile(int fd, std::size_t size, Access access) {
+    const int protection = access == Access::read ? PROT_READ : PROT_READ | PROT_WRITE;
+    void* const at = ::mmap(nullptr, size, protection, MAP_SHARED | MAP_POPULATE, fd, 0);
     if (at == MAP_FAILED)
         fail("mapping a state file");
     bytes_ = {static_cast<std::byte*>(at), size};
@@ -63,7 +63,18 @@ MappedFile MappedFile::create(const std::string& path, std::size_t size) {
 }
 
 Expected<MappedFile, std::string> MappedFile::open(const std::string& path, std::size_t size) {
-    const UniqueFd fd(adopt_fd, ::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+    return open(path, size, Access::write);
+}
+
+Expected<MappedFile, std::string> MappedFile::open_to_read(const std::string& path,
+                                                           std::size_t size) {
+    return open(path, size, Access::read);
+}
+
+Expected<MappedFile, std::string> MappedFile::open(const std::string& path, std::size_t size,
+                                                   Access access) {
+    const int mode = access == Access::read ? O_RDONLY : O_RDWR;
+    const UniqueFd fd(adopt_fd, ::open(path.c_str(), mode | O_CLOEXEC | O_NOFOLLOW));
     if (!fd)
         return unexpected(errno == ENOENT ? path + " is not there"
                                           : path + ": " + std::generic_category().message(errno));
@@ -71,7 +82,7 @@ Expected<MappedFile, std::string> MappedFile::open(const std::string& path, std:
     if (::fstat(fd.get(), &info) != 0 || info.st_size != static_cast<off_t>(size))
         return unexpected(path + " is damaged or another version's");
     try {
-        return MappedFile(fd.get(), size);
+        return MappedFile(fd.get(), size, access);
     } catch (const std::system_error& error) {
         return unexpected(path + ": " + error.what());
     }

@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 
@@ -22,6 +23,9 @@ class MappedFile {
     static MappedFile create(const std::string& path, std::size_t size);
     /// The one that is there. The error says why it can't be had.
     static Expected<MappedFile, std::string> open(const std::string& path, std::size_t size);
+    /// The same for one that somebody else writes: storing to it is a fault.
+    static Expected<MappedFile, std::string> open_to_read(const std::string& path,
+                                                          std::size_t size);
     ~MappedFile();
     MappedFile(MappedFile&& other) noexcept;
     MappedFile& operator=(MappedFile&&) = delete;
@@ -35,7 +39,10 @@ class MappedFile {
     }
 
   private:
-    MappedFile(int fd, std::size_t size);
+    enum class Access : std::uint8_t { read, write };
+    MappedFile(int fd, std::size_t size, Access access = Access::write);
+    static Expected<MappedFile, std::string> open(const std::string& path, std::size_t size,
+                                                  Access access);
 
     std::span<std::byte> bytes_;
     std::string path_; ///< where publish() brings it; empty afterwards

@@ -1,5 +1,6 @@
 #include "backend/queue.hpp"
 
+#include "backend/repeatable.hpp"
 #include "backend/target_level.hpp"
 #include "common/base/log.hpp"
 #include "ring/response.hpp"
@@ -101,8 +102,11 @@ void Queue::dispatch(Slot& slot) noexcept {
     Lun* const lun = luns_.find(slot.command.address());
     if (lun == nullptr || slot.cdb().opcode() == op_report_luns) {
         touched_ = true;
-        if (answer_at_target_level(luns_, slot))
+        if (answer_at_target_level(luns_, slot)) {
+            if (lun != nullptr)
+                record_at_once(slot, *lun);
             return finish(slot);
+        }
         if (lun == nullptr)
             return fail(slot, scsi::HostCode::no_connect);
     }
@@ -111,11 +115,13 @@ void Queue::dispatch(Slot& slot) noexcept {
         slot.outcome.clear();
         slot.outcome.status = scsi::Status::task_set_full;
         count(lun->counters, slot);
+        record_at_once(slot, *lun);
         return finish(slot);
     }
     slot.lun = lun;
     slot.state = SlotState::pending;
     ++lun->in_flight;
+    record_begin(slot, *lun);
     proceed(slot, lun->target->start(slot));
 }
 
@@ -168,8 +174,11 @@ void Queue::fail(Slot& slot, scsi::HostCode host) noexcept {
 }
 
 void Queue::finish(Slot& slot) noexcept {
-    if (slot.lun != nullptr && slot.command.action() == ring::Action::cdb)
+    if (slot.lun != nullptr && slot.command.action() == ring::Action::cdb) {
+        if (slot.outcome.host != scsi::HostCode::ok)
+            forbid_repetition(slot.lun->target->device_type(), slot.outcome);
         count(slot.lun->counters, slot);
+    }
     slot.state = SlotState::finished;
     finished_.add(slot);
 }
@@ -227,10 +236,12 @@ void Queue::answer(Slot& slot) noexcept {
             outcome.clear();
             outcome.host = scsi::HostCode::error;
         }
+        record_end(slot, flight::End::answered);
         ring_.put(ring::make_response(command.tag(), static_cast<std::uint8_t>(outcome.host),
                                       static_cast<std::uint8_t>(outcome.status),
                                       outcome.sense.bytes(), slot.length() - slot.transferred()));
     } else {
+        record_end(slot, slot.managed_well ? flight::End::answered : flight::End::failed);
         ring_.put(ring::make_task_management_response(command.tag(), command.action(),
                                                       slot.managed_well));
     }
@@ -240,6 +251,7 @@ void Queue::answer(Slot& slot) noexcept {
 }
 
 void Queue::release(Slot& slot) noexcept {
+    record_end(slot, flight::End::cut_short); // unless it was answered
     leave_lun(slot);
     slot.state = SlotState::free;
     slot.managers = 0;

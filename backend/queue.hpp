@@ -107,6 +107,7 @@ class Queue final : public Pollable,
         std::uint32_t length; ///< of its data, as far as the request itself says
     };
     void take_over();
+    void disown(Slot& slot) noexcept;
     [[nodiscard]] std::optional<scsi::HostCode> verdict_on(const ring::Command& command,
                                                            std::span<const Inherited> later) const;
 
@@ -127,6 +128,12 @@ class Queue final : public Pollable,
     void finished(Request& request) noexcept override;
     std::span<std::byte> buffer(Request& request, std::size_t size) noexcept override;
     Slot& slot_of(Request& request) noexcept;
+
+    // queue_record.cpp: the flight recorder
+    void record_begin(Slot& slot, const Lun& lun) noexcept;
+    void record_end(Slot& slot, flight::End how) noexcept;
+    void record_at_once(Slot& slot, const Lun& lun) noexcept;
+    void record_task_management(Slot& manager) noexcept;
 
     // queue_tasks.cpp: ABORT and RESET
     void begin_task_management(Slot& manager) noexcept;
@@ -155,6 +162,7 @@ class Queue final : public Pollable,
     std::uint32_t free_slots_ = all_slots;
     SlotList descriptors_, data_out_, finished_;
     bool waiting_for_event_ = false;
+    bool event_came_ = false; ///< and was not taken from the channel yet
     bool dead_ = false;
     bool stopped_ = false;
     bool taking_ = true;   ///< false: it is being quiesced

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <sys/mman.h>
+#include <utility>
 
 namespace pvscsi::backend {
 
@@ -98,7 +99,10 @@ bool Queue::arm() noexcept {
     if (dead_ || !taking_)
         return true; // what ends at a target makes it active again
     ring_.arm();
-    connection_.channel->unmask();
+    if (std::exchange(event_came_, false)) {
+        connection_.channel->take();
+        connection_.channel->unmask();
+    }
     const auto waiting = ring_.available();
     if (!waiting || *waiting > 0)
         return false;
@@ -115,7 +119,9 @@ void Queue::wait_for_event() {
                           if (!queue || queue->stopped_ || error)
                               return;
                           queue->waiting_for_event_ = false;
-                          queue->connection_.channel->take();
+                          // Taken when there is nothing else to do: the guest waits for its
+                          // answers, and until then it has no cause for another event.
+                          queue->event_came_ = true;
                           queue->worker_.activate(*queue);
                       });
 }

@@ -8,6 +8,7 @@
 
 #include "backend/repeatable.hpp"
 #include "common/base/log.hpp"
+#include "common/scsi/device_type.hpp"
 
 #include <algorithm>
 
@@ -45,7 +46,12 @@ void Queue::take_over() {
         auto& [slot, request, command, length] = inherited[i];
         if (const auto verdict = verdict_on(command, std::span(inherited).subspan(i + 1))) {
             slot.prepare(command, length);
-            fail(slot, *verdict);
+            if (*verdict == scsi::HostCode::transport_disrupted)
+                disown(slot);
+            else
+                fail(slot, *verdict);
+            if (const Lun* const lun = luns_.find(command.address()))
+                record_at_once(slot, *lun);
             ++failed;
         } else {
             accept(slot, request);
@@ -54,6 +60,18 @@ void Queue::take_over() {
     if (descriptors_.size() > 0)
         parse_fetched_descriptors();
     log::info("connection taken over requests={} not_repeated={}", inherited.size(), failed);
+}
+
+/// Nobody knows what became of it. Where one of a tape or changer may have moved something, the
+/// guest is told not to rely on where things were.
+void Queue::disown(Slot& slot) noexcept {
+    Target& target = *luns_.find(slot.command.address())->target;
+    if (scsi::keeps_position(target.device_type()) && may_have_moved(slot.command.cdb()))
+        target.tell(scsi::condition::internal_reset);
+    slot.outcome.clear();
+    slot.outcome.host = scsi::HostCode::transport_disrupted;
+    forbid_repetition(target.device_type(), slot.outcome);
+    finish(slot);
 }
 
 /// The host code to answer it with; nothing: begin it again.

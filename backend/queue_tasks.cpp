@@ -12,6 +12,7 @@ void Queue::begin_task_management(Slot& manager) noexcept {
     manager.victims = 0;
     manager.managed_well = true;
     manager.state = SlotState::managing;
+    record_task_management(manager);
     if (manager.command.action() == ring::Action::abort)
         abort_task(manager);
     else

@@ -15,6 +15,9 @@ namespace {
 constexpr std::array domain_events{toolstack::domains_begin, "@introduceDomain", "@releaseDomain"};
 constexpr auto domain_token = "domain";
 constexpr auto backend_token = "backend";
+/// What a toolstack asks a guest to do about its own end (docs/misc/xenstore-paths.pandoc).
+constexpr auto shutdown_node = "/control/shutdown";
+constexpr auto shutdown_token = "/shutdown"; ///< behind a vhost's
 /// Events taken before other handlers get their turn.
 constexpr int events_at_once = 256;
 /// As long as there are more events they may be of the same vhosts, as when one with many LUNs is
@@ -94,9 +97,13 @@ void Registry::take_event(const hv::WatchEvent& event) {
             touched_.insert(*key);
         return;
     }
-    // The token of a frontend's watch is its key.
-    if (const auto key = key_of(event.token))
+    // The token of a frontend's watch is its key, and of its domain's the same with more behind.
+    if (const auto key = key_of(event.token)) {
+        if (const auto place = vhosts_.find(*key);
+            place != vhosts_.end() && event.token.ends_with(shutdown_token))
+            place->second.vhost->heed_shutdown();
         dirty_.insert(*key);
+    }
 }
 
 std::optional<Registry::Key> Registry::key_of(std::string_view below_root) const {
@@ -170,7 +177,7 @@ void Registry::refresh(const Key& key) {
 }
 
 void Registry::add(const Key& key) {
-    if (closing_)
+    if (closing_ || burying_->contains(key.guest))
         return;
     Worker& worker = least_loaded();
     ++load_[&worker];
@@ -178,11 +185,14 @@ void Registry::add(const Key& key) {
     const auto token = std::to_string(key.guest.value()) + "/" + std::to_string(key.device.value());
     if (const auto done = around_.store.watch(vhost->frontend() + "/state", token); !done)
         log::error("vhost={} watch failed error=\"{}\"", vhost->frontend(), done.error().message());
+    if (toolstack_) // nobody else may read it
+        (void)around_.store.watch(xenbus::domain_path(key.guest) + shutdown_node,
+                                  token + shutdown_token);
     log::info("vhost={} found", vhost->backend());
     vhosts_[key] = {std::move(vhost), look_burst, std::chrono::steady_clock::now()};
 }
 
-void Registry::drop(const Key& key) {
+void Registry::drop(const Key& key, std::function<void()> closed) {
     const auto place = vhosts_.find(key);
     if (place == vhosts_.end())
         return;
@@ -192,7 +202,15 @@ void Registry::drop(const Key& key) {
     --load_[&vhost->worker()];
     const auto token = std::to_string(key.guest.value()) + "/" + std::to_string(key.device.value());
     (void)around_.store.unwatch(vhost->frontend() + "/state", token);
-    vhost->close([path = vhost->backend()] { log::info("vhost={} gone", path); });
+    if (toolstack_)
+        (void)around_.store.unwatch(xenbus::domain_path(key.guest) + shutdown_node,
+                                    token + shutdown_token);
+    vhost->forget_records();
+    vhost->close([path = vhost->backend(), closed = std::move(closed)] {
+        log::info("vhost={} gone", path);
+        if (closed)
+            closed();
+    });
 }
 
 void Registry::look_at_dirty() {

@@ -35,8 +35,23 @@ class Registry {
     /// Leaves all connections as they are to a successor; `quiet` when every command that was
     /// taken has been answered.
     void hand_over(std::function<void()> quiet);
+    /// Sets and clears faults of a unit; `take` is called on the control thread.
+    void change_faults(DomId guest, DevId device, const ring::Address& address,
+                       inject::Change change, inject::TakeAnswer take);
+    /// No unit has any from now on.
+    void stop_injecting();
+    /// What the domain's names lead to now is right: forgets what they led to, and tries what has
+    /// failed again. `vdev`: h:c:t:l; empty: of all its LUNs. Returns what could not be done.
+    std::string accept(const std::string& domain, const std::string& vdev);
+    /// Whether a domain of that name has LUNs here, or has left what accept() forgets.
+    [[nodiscard]] bool knows(const std::string& domain);
+    /// The h:c:t:l of a LUN with that name=, of a guest that has LUNs here.
+    [[nodiscard]] std::optional<std::string> vdev_of(const std::string& domain,
+                                                     const std::string& name);
     /// Counts of all units, by guest, vhost and address; `take` is called on the control thread.
     void statistics(std::function<void(std::vector<LunStatistics>)> take);
+    /// The guests' names, empty where they can't be told.
+    [[nodiscard]] std::map<DomId, std::string> domains();
 
   private:
     struct Key {
@@ -56,16 +71,18 @@ class Registry {
     void rescan();
     void refresh(const Key& key);
     void add(const Key& key);
-    void drop(const Key& key);
+    /// `closed`, from any thread, when its units are let go of.
+    void drop(const Key& key, std::function<void()> closed = {});
     void look_at_dirty();
     void look(Entry& entry);
     [[nodiscard]] static bool may_look(Entry& entry);
     [[nodiscard]] bool is_news(const Key& key, std::string_view below_root);
     // registry_house.cpp
     void bury_dead_domains();
+    void bury(DomId guest);
     void remove_stale_state();
     void stop_watching() noexcept;
-    [[nodiscard]] std::function<void()> after_all(std::function<void()> done);
+    [[nodiscard]] std::function<void()> after_all(std::size_t vhosts, std::function<void()> done);
     void keep_house();
     [[nodiscard]] bool store_alive();
     [[nodiscard]] std::optional<std::vector<std::string>> children(const std::string& path);
@@ -85,6 +102,8 @@ class Registry {
     std::set<Key> dirty_;          ///< the guest has written
     int put_off_ = 0;              ///< batches of events since the last looks
     std::map<Worker*, unsigned> load_;
+    /// Whose units are being let go of; shared with who waits for that.
+    std::shared_ptr<std::set<DomId>> burying_ = std::make_shared<std::set<DomId>>();
     boost::asio::posix::stream_descriptor store_event_;
     boost::asio::steady_timer postponed_;
     boost::asio::steady_timer housekeeping_;

@@ -1,5 +1,8 @@
 #include "backend/repeatable.hpp"
 
+#include "common/scsi/condition.hpp"
+#include "common/scsi/device_type.hpp"
+
 #include <algorithm>
 #include <array>
 
@@ -33,6 +36,16 @@ constexpr auto writing_to_blocks = std::to_array<std::uint8_t>({
     0x41, 0x93,             // WRITE SAME (10), (16)
     0x42,                   // UNMAP (a disk's; READ SUB-CHANNEL of optical drives, as harmless)
     0x9c,                   // WRITE ATOMIC (16)
+});
+
+/// Of tapes and changers: they tell something, or guard the medium.
+constexpr auto moving_nothing = std::to_array<std::uint8_t>({
+    0x00, 0x03, 0x12, 0xa0, // TEST UNIT READY, REQUEST SENSE, INQUIRY, REPORT LUNS
+    0x05, 0x34, 0x44, 0x8c, // READ BLOCK LIMITS, READ POSITION, REPORT DENSITY, READ ATTRIBUTE
+    0x1a, 0x5a, 0x4d,       // MODE SENSE, LOG SENSE
+    0x1e,                   // PREVENT ALLOW MEDIUM REMOVAL
+    0x5e, 0xa3,             // PERSISTENT RESERVE IN, MAINTENANCE IN
+    0xb8,                   // READ ELEMENT STATUS
 });
 
 constexpr std::uint8_t service_action_in16 = 0x9e, maintenance_in = 0xa3;
@@ -69,6 +82,20 @@ bool may_repeat(std::uint8_t device_type, const ring::Cdb& cdb, bool shared) noe
     const std::uint8_t action = bytes.size() > 1 ? bytes[1] & 0x1f : 0;
     return (opcode == service_action_in16 && among(of_action_in16, action)) ||
            (opcode == maintenance_in && among(of_maintenance_in, action));
+}
+
+bool may_have_moved(const ring::Cdb& cdb) noexcept {
+    return !among(moving_nothing, cdb.opcode());
+}
+
+void forbid_repetition(std::uint8_t device_type, Outcome& outcome) noexcept {
+    const bool unknown = outcome.host == scsi::HostCode::transport_disrupted ||
+                         outcome.host == scsi::HostCode::time_out;
+    if (!unknown || !scsi::keeps_position(device_type))
+        return;
+    outcome.clear();
+    outcome.status = scsi::Status::check_condition;
+    outcome.sense = scsi::sense_of(scsi::condition::internal_failure);
 }
 
 } // namespace pvscsi::backend

@@ -10,6 +10,7 @@
 // Source: the commands' descriptions in SPC-5, SBC-4, MMC-6.
 #pragma once
 
+#include "backend/request.hpp"
 #include "ring/command.hpp"
 
 #include <cstdint>
@@ -19,5 +20,16 @@ namespace pvscsi::backend {
 /// `device_type`: peripheral device type (SPC-5 table 141). `shared`: other guests may write to the
 /// unit.
 [[nodiscard]] bool may_repeat(std::uint8_t device_type, const ring::Cdb& cdb, bool shared) noexcept;
+
+/// Of a command of a tape or a changer that must not be repeated: it may have moved the tape or an
+/// element, or changed a setting. What is not known to leave all as it was may have.
+[[nodiscard]] bool may_have_moved(const ring::Cdb& cdb) noexcept;
+
+/// Of a unit whose commands must not be repeated: an end that leaves open whether a command was
+/// executed (transport_disrupted, time_out) becomes one after which no guest sends it again,
+/// HARDWARE ERROR, INTERNAL TARGET FAILURE. Linux' drivers repeat a changer's commands after any
+/// host code that would say so, and after a unit attention, and reset a unit after a timeout; not
+/// after this.
+void forbid_repetition(std::uint8_t device_type, Outcome& outcome) noexcept;
 
 } // namespace pvscsi::backend

@@ -44,6 +44,13 @@ class RequestWatcher {
     ~RequestWatcher() = default;
 };
 
+/// What the guest's policy said of a command.
+enum class PolicyMark : std::uint8_t {
+    none,
+    refused,
+    noted, ///< would have been refused; it passed
+};
+
 /// What became of a command.
 struct Outcome {
     scsi::HostCode host = scsi::HostCode::ok;
@@ -128,10 +135,12 @@ class Request {
         data_ = {};
         target_state = nullptr; // the last one may have been another target's
         watching_ = 0;
+        by_policy = PolicyMark::none;
     }
 
     Outcome outcome;
     ring::Command command;
+    PolicyMark by_policy = PolicyMark::none;
 
     // For the target's use while it has the request.
     void* target_state = nullptr;

@@ -31,6 +31,11 @@ struct Slot final : Request {
     ring::SegmentList pages; ///< descriptor pages of an indirect request
     const std::span<std::byte> memory;
 
+    // Its entry in the flight recorder.
+    flight::Recorder* recorder = nullptr;            ///< null: there is none
+    unsigned recorded = 0;                           ///< its place there
+    std::shared_ptr<flight::Recorder> kept_recorder; ///< of an ABORT, which keeps no LUN
+
     // Task management. A victim knows who waits for it, a bit each; the waiting one counts.
     std::uint32_t managers = 0;
     unsigned victims = 0;

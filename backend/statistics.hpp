@@ -19,11 +19,15 @@ struct LunCounters {
     std::uint64_t conflicts = 0;        ///< RESERVATION CONFLICT
     std::uint64_t other_statuses = 0;   ///< ACA ACTIVE, TASK ABORTED
     std::uint64_t host_errors = 0;      ///< ended without a status of the device
+    std::uint64_t policy_refused = 0;   ///< by the LUN's policy; check_conditions has them, too
+    std::uint64_t policy_noted = 0;     ///< that a policy with audit: would have refused
 };
 
 /// One more, with its outcome.
 inline void count(LunCounters& counters, const Request& request) noexcept {
     ++counters.commands;
+    counters.policy_refused += request.by_policy == PolicyMark::refused;
+    counters.policy_noted += request.by_policy == PolicyMark::noted;
     if (request.outcome.host != scsi::HostCode::ok) {
         ++counters.host_errors;
         return;
@@ -57,8 +61,10 @@ struct LunStatistics {
     DomId guest;
     DevId device;
     ring::Address address;
-    unsigned in_flight; ///< now
+    unsigned in_flight;   ///< now
+    unsigned queue_depth; ///< how many there may be, as it is in force
     LunCounters counters;
+    std::uint64_t injected; ///< commands to which a fault was done
 };
 
 } // namespace pvscsi::backend

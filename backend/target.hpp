@@ -5,15 +5,26 @@
 #pragma once
 
 #include "backend/request.hpp"
+#include "common/scsi/condition.hpp"
 
 #include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
 
+namespace boost::asio {
+class io_context;
+}
+namespace pvscsi::config {
+struct Settings;
+}
+
 namespace pvscsi::backend {
 
 class Worker;
+namespace inject {
+class Injector;
+}
 
 /// What start() and resume() did with the request.
 enum class Step : std::uint8_t {
@@ -30,6 +41,12 @@ enum class Leftovers : std::uint8_t {
     disowned,  ///< it was reset because of them, and nobody knows what became of them
 };
 
+/// What the way to a device carries in one command, beside what the ring does.
+struct Carries {
+    std::uint64_t most_bytes = 0; ///< of data; 0: no bound is known
+    std::uint32_t block_size = 0; ///< of the medium; 0: not known
+};
+
 class Target {
   public:
     Target() = default;
@@ -37,6 +54,10 @@ class Target {
     Target& operator=(const Target&) = delete;
     virtual ~Target() = default;
 
+    /// Control thread, before anything else is asked: it is not open yet and goes on with that in
+    /// the control thread's loop; it is asked again soon. Throws what make_target() does if it
+    /// can't be had.
+    [[nodiscard]] virtual bool opening() { return false; }
     /// Control thread, before attach().
     [[nodiscard]] virtual Leftovers leftovers() noexcept { return Leftovers::none; }
     /// The device does not end them: resets it. On the worker.
@@ -73,23 +94,38 @@ class Target {
     /// initial state, then call `done(success)`, from the loop or from inside.
     virtual void reset(std::function<void(bool success)> done) noexcept { done(true); }
 
-    /// The guest has made a new connection: what it asked for the last one's sake ends (I_T nexus
-    /// loss, SAM-5 6.3.4).
+    /// The guest's connection has ended, or it has made a new one, or loses the unit: what it asked
+    /// for the last one's sake ends (I_T nexus loss, SAM-5 6.3.4). On the worker, with no command
+    /// under way; maybe twice. Not when the daemon ends and a successor goes on.
     virtual void nexus_lost() noexcept {}
+
+    /// The guest is to be told this, once, by a unit attention. On the worker. Nothing to a unit
+    /// that knows itself what its guest has to hear.
+    virtual void tell(const scsi::Condition& /*attention*/) noexcept {}
 
     /// Called every few seconds, on the worker, also when no command comes: looks whether the
     /// device is still what it was, where nothing else would tell. Must not block.
     virtual void keep_house() noexcept {}
 
+    /// What injects faults before the device; null: nothing does.
+    [[nodiscard]] virtual inject::Injector* injector() noexcept { return nullptr; }
+
     /// Called at most once, on the worker, with the reason that an administrator can act on, when
     /// the unit has failed for good: its device is gone, its file was cut short. Its commands are
     /// answered all the same. May be called from inside any of the calls above.
     std::function<void(const std::string& reason)> on_failure;
-    /// The same for what an administrator should know of a unit that works.
+    /// What an administrator should know of a unit that works; empty: nothing any more. As often as
+    /// it changes, but at most once per keep_house().
     std::function<void(const std::string& what)> on_warning;
+    /// The same for what only the log is to tell: as often as the target likes, not on the way of
+    /// I/O. Whoever takes it bounds how much is logged.
+    std::function<void(const std::string& what)> on_notice;
 
     /// Peripheral device type (SPC-5 table 141), as the target's own INQUIRY data say it.
     [[nodiscard]] virtual std::uint8_t device_type() const noexcept = 0;
+    /// Its commands are executed by a device that is not ours, and may reach further than the unit.
+    [[nodiscard]] virtual bool passes_through() const noexcept { return false; }
+    [[nodiscard]] virtual Carries carries() const noexcept { return {}; }
 };
 
 /// What a `vscsi=` entry asks for, as the toolstack wrote it into the store.
@@ -101,10 +137,21 @@ struct LunConfig {
     unsigned queue_depth = 0; ///< commands that the guest may have at the unit; 0: the ring's size
     unsigned timeout = 0;     ///< seconds that a command may have at a SCSI device; 0: no bound
     bool exclusive = true;    ///< false: with other units that say the same
+    std::string policy = {};  ///< as an entry's policy=; may be empty
+    std::string vport = {};   ///< as an entry's vport=: the guest's own port; may be empty
+    friend bool operator==(const LunConfig&, const LunConfig&) = default;
 };
 
-/// Opens what `config` names. Throws std::system_error or std::runtime_error with the reason that
-/// an administrator can act on.
-std::unique_ptr<Target> make_target(const LunConfig& config);
+/// For whom and where a unit is opened.
+struct OpenedFor {
+    /// The control thread's loop, for what takes its time; null: only what does not can be opened.
+    boost::asio::io_context* control = nullptr;
+    const config::Settings* settings = nullptr; ///< the host's; null: none
+    std::string guest;                          ///< "/vm/UUID", or what else the domain is known by
+};
+
+/// Opens what `config` names, or begins to (Target::opening()). Throws std::system_error or
+/// std::runtime_error with the reason that an administrator can act on.
+std::unique_ptr<Target> make_target(const LunConfig& config, const OpenedFor& whom = {});
 
 } // namespace pvscsi::backend

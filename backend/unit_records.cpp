@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 #include <sstream>
 #include <stdexcept>
+#include <system_error>
+#include <unistd.h>
 
 namespace pvscsi::backend {
 
@@ -29,7 +31,7 @@ std::string UnitRecords::file_of(const std::string& domain) const {
     return directory_ + "/" + file_name(domain);
 }
 
-/// A line that is damaged is as good as none: the unit is recorded anew.
+/// Each line says where a unit belongs: without one of them, another unit would be taken for right.
 UnitRecords::Records UnitRecords::read(const std::string& file) {
     Records records;
     const auto text = read_small_file(file);
@@ -39,14 +41,21 @@ UnitRecords::Records UnitRecords::read(const std::string& file) {
         return records;
     }
     std::istringstream lines(*text);
+    unsigned number = 0;
     for (std::string line; std::getline(lines, line);) {
+        ++number;
         const auto first = line.find('\t');
-        const auto second = line.find('\t', first + 1);
-        if (first != std::string::npos && second != std::string::npos)
-            records[line.substr(0, first)] = {line.substr(first + 1, second - first - 1),
-                                              line.substr(second + 1)};
-        else
-            log::warning("file={} a line is damaged and was left out", file);
+        const auto second = first == std::string::npos ? first : line.find('\t', first + 1);
+        const bool cut = lines.eof(); // every line ends with a newline
+        if (cut || first == 0 || second == std::string::npos || second == first + 1 ||
+            second + 1 == line.size() || line.find('\t', second + 1) != std::string::npos)
+            throw std::runtime_error(fmt::format(
+                "line {} of {} is damaged, so which units this domain's names led to "
+                "is not known any more; 'pvscsictl accept' of the domain if all of them "
+                "lead to the right ones now",
+                number, file));
+        records[line.substr(0, first)] = {line.substr(first + 1, second - first - 1),
+                                          line.substr(second + 1)};
     }
     return records;
 }
@@ -59,6 +68,17 @@ void UnitRecords::write(const std::string& file, const Records& records) {
     replace_small_file(file, text);
 }
 
+void UnitRecords::replace(const std::string& domain, const Records& records) const {
+    if (!records.empty())
+        return write(file_of(domain), records);
+    if (::unlink(file_of(domain).c_str()) != 0 && errno != ENOENT)
+        throw std::system_error(errno, std::generic_category(), "cannot remove " + file_of(domain));
+}
+
+bool UnitRecords::knows(const std::string& domain) const {
+    return ::access(file_of(domain).c_str(), F_OK) == 0 || errno != ENOENT;
+}
+
 void UnitRecords::require_same(const std::string& domain, const std::string& vdev,
                                const std::string& pdev, const std::string& unit) const {
     const std::string file = file_of(domain);
@@ -67,13 +87,32 @@ void UnitRecords::require_same(const std::string& domain, const std::string& vde
     if (place != records.end() && place->second.pdev == pdev) {
         if (place->second.unit == unit)
             return;
+        if (unit.empty())
+            throw std::runtime_error(fmt::format(
+                "{} leads to a unit without a name of its own, and led to {} when the domain was "
+                "given it; name the unit you mean by a link in /dev/disk/by-id, or say 'pvscsictl "
+                "accept {} {}' if this one is right",
+                pdev, place->second.unit, domain, vdev));
         throw std::runtime_error(fmt::format(
             "{} leads to the unit {}, and led to {} when the domain was given it; name the unit "
-            "you mean by a link in /dev/disk/by-id, or delete {} if this one is right",
-            pdev, unit, place->second.unit, file));
+            "you mean by a link in /dev/disk/by-id, or say 'pvscsictl accept {} {}' if this one is "
+            "right",
+            pdev, unit, place->second.unit, domain, vdev));
+    }
+    if (unit.empty()) { // it can't be told from another one
+        if (records.erase(vdev) != 0)
+            write(file, records);
+        return;
     }
     records[vdev] = {unit, pdev};
     write(file, records);
+}
+
+std::string UnitRecords::unit_of(const std::string& domain, const std::string& vdev,
+                                 const std::string& pdev) const {
+    const Records records = read(file_of(domain));
+    const auto place = records.find(vdev);
+    return place != records.end() && place->second.pdev == pdev ? place->second.unit : "";
 }
 
 void UnitRecords::forget(const std::string& domain, const std::string& vdev) const noexcept {

@@ -19,7 +19,8 @@ Vhost::Vhost(Surroundings& around, Worker& worker, DomId guest, DevId device)
       data_(std::make_shared<DataPath>(worker, around.hypervisor, guest, device)),
       nodes_(around.store, around.hypervisor.self(), backend_), takeover_timer_(around.control),
       offer_timer_(around.control), log_(fmt::format("vhost={}/{}", guest.value(), device.value())),
-      changes_(fmt::format("vhost={}/{}", guest.value(), device.value())) {
+      changes_(fmt::format("vhost={}/{}", guest.value(), device.value())),
+      notices_(fmt::format("vhost={}/{}", guest.value(), device.value())) {
     // A predecessor that died while it closed: it was its close, so the offer is ours.
     offer_again_ = state_of(backend_) == State::closing;
     await_predecessor();
@@ -42,6 +43,7 @@ void Vhost::look() {
         return; // not made whole yet, or going away: the registry notices
     if (link_ == Link::down && leave_to_kernel())
         return;
+    note_suspension();
     act(ours, state_of(frontend_));
 }
 
@@ -55,8 +57,11 @@ void Vhost::act(State ours, State theirs) {
             return disconnect(ours, State::closed);
         return;
     case State::closed:
+        forget_suspension();
         // Straight from a connection: its driver was unbound from the device. When one is bound to
-        // it again, Linux' closes at once if it finds us at Closing or Closed.
+        // it again, Linux' closes for good if it finds us at Closing or Closed.
+        if (up && was_served(ours) && online())
+            return disconnect(ours, State::init_wait);
         if (up || was_served(ours))
             offer_again_ = true;
         // At InitWait the next connection is on offer already.
@@ -66,11 +71,13 @@ void Vhost::act(State ours, State theirs) {
         tend_luns();
         return;
     case State::closing:
+        forget_suspension();
         if (up || ours != State::closing)
             return disconnect(ours, State::closing);
         return;
     case State::initialising:
     case State::init_wait:
+        forget_suspension();
         if (up)
             return disconnect(ours, State::init_wait);
         greet(ours);
@@ -86,9 +93,11 @@ void Vhost::act(State ours, State theirs) {
 /// A frontend that has a ring, or says so, and is not connected to us.
 void Vhost::receive(State ours, State theirs) {
     const bool ended = ours == State::closing || ours == State::closed;
+    if (theirs == State::connected && ours == State::init_wait && back_at_once_)
+        return connect(ours, theirs); // it has found us at Connected when we were about to leave
     if (theirs == State::initialised) {
         if (ours == State::initialising || ours == State::init_wait || ours == State::closed)
-            return connect(ours);
+            return connect(ours, theirs);
         if (ours == State::closing)
             return; // it has not seen that yet: its turn
     } else if (ended) {
@@ -102,6 +111,8 @@ void Vhost::serve(State ours, State theirs) {
     if (ours == State::closing)
         return; // the toolstack ends it: the frontend's turn
     if (theirs == State::initialised && !same_connection())
+        return disconnect(ours, State::init_wait);
+    if (theirs == State::connected && was_served(ours) && has_another_ring())
         return disconnect(ours, State::init_wait);
     close_vanished_luns();
     if (theirs == State::connected)
@@ -161,23 +172,40 @@ bool Vhost::greet(State ours) {
         return false;
     if (taking_over())
         forget_connection(); // the frontend starts anew instead
-    // Not only once: the toolstack may have made the vhost anew.
-    const auto node = backend_ + "/feature-sg-grant";
-    if (const auto value = std::to_string(around_.limits.max_segments);
-        around_.store.read(node).value_or("") != value)
-        (void)around_.store.write(node, value);
+    // Also tells the toolstack that the vhost has been taken up.
+    offer_segments();
     if (ours != State::init_wait)
         begin_round();
     const bool ready = tend_luns();
+    offer_segments(); // of the units that are open now
     offer_again_ = false;
     move(ours, State::init_wait);
     return ready;
+}
+
+/// As many as the ring takes, and every device that is open: a frontend makes no larger requests
+/// then. What is added later says it by its own limits only (targets/limits.hpp).
+void Vhost::offer_segments() {
+    std::uint64_t segments = around_.limits.max_segments;
+    for (const auto& [name, lun] : luns_)
+        if (lun.most_bytes != 0)
+            segments = std::min(segments, lun.most_bytes / ring::ring_page_size);
+    segments = std::max<std::uint64_t>(segments, ring::max_direct_segments);
+    // Not only once: the toolstack may have made the vhost anew.
+    const auto node = backend_ + "/feature-sg-grant";
+    if (const auto value = std::to_string(segments); around_.store.read(node).value_or("") != value)
+        write_if_there(node, value);
 }
 
 void Vhost::while_connected(State ours) {
     confirmed_ = true;
     if (ours != State::connected && ours != State::reconfigured)
         return;
+    // It may have looked for units when they were those of the connection before: once more.
+    if (ours == State::connected && std::exchange(back_at_once_, false)) {
+        move(ours, State::reconfiguring);
+        return;
+    }
     if (std::exchange(unconfirmed_, false))
         confirm_luns(State::initialised, State::connected);
     move(ours, State::connected);
@@ -247,12 +275,14 @@ void Vhost::hand_over(std::function<void()> quiet) {
 void Vhost::close(std::function<void()> closed) {
     closed_ = true;
     forget_connection();
+    reached_.clear();
     for (const auto& [name, lun] : luns_)
         ::unlink(memory_path(name).c_str());
     data_->worker().post([data = data_, closed = std::move(closed)] { data->close(closed); });
 }
 
 void Vhost::keep_house() {
+    try_ports_again();
     data_->worker().post([data = data_] { data->keep_house(); });
 }
 
@@ -260,8 +290,16 @@ void Vhost::statistics(std::function<void(std::vector<LunStatistics>)> take) {
     data_->worker().post([data = data_, take = std::move(take)] { take(data->statistics()); });
 }
 
+/// Not to a vhost that the toolstack takes away at this moment: its directory would be left behind.
+void Vhost::write_if_there(const std::string& node, const std::string& value) {
+    (void)hv::transact(around_.store, [&](hv::StoreTxn txn) -> Result<void> {
+        const auto there = around_.store.read(backend_ + "/state", txn);
+        return there ? around_.store.write(node, value, txn) : unexpected(there.error());
+    });
+}
+
 void Vhost::set_error(const std::string& reason) {
-    (void)around_.store.write(backend_ + "/error", reason);
+    write_if_there(backend_ + "/error", reason);
 }
 
 void Vhost::clear_error() {

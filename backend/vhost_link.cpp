@@ -13,8 +13,8 @@ constexpr std::chrono::milliseconds shortest_pause{10};
 constexpr std::chrono::milliseconds longest_pause{5'000};
 } // namespace
 
-void Vhost::connect(State ours) {
-    if (begins(State::initialised)) {
+void Vhost::connect(State ours, State theirs) {
+    if (begins(theirs)) {
         begin_round();
         await_source();
     }
@@ -28,6 +28,7 @@ void Vhost::connect(State ours) {
         return end_from_our_side(state_of(backend_), linked.error());
     link_ = Link::up;
     confirmed_ = false;
+    has_come_back();
     clear_error();
     changes_.info("connected luns={}", luns_.size());
     if (!move(State::init_wait, State::connected))
@@ -62,6 +63,13 @@ Expected<Vhost::Endpoint, std::string> Vhost::read_endpoint() {
 bool Vhost::same_connection() {
     const auto now = read_endpoint();
     return !confirmed_ && now && *now == endpoint_;
+}
+
+/// Unbound and bound again between two looks of ours: a driver that finds us at Connected goes
+/// there at once.
+bool Vhost::has_another_ring() {
+    const auto now = read_endpoint();
+    return now && *now != endpoint_;
 }
 
 /// With the journal of a predecessor whose connection this is, or a new one.
@@ -103,8 +111,7 @@ void Vhost::disconnect(State ours, State next) {
         return;
     }
     link_ = Link::stopping;
-    if (next != State::init_wait)
-        move(ours, State::closing);
+    move(ours, next == State::init_wait ? next : State::closing);
     auto& control = around_.control;
     data_->worker().post([data = data_, &control, weak = weak_from_this(), next] {
         data->disconnect([&control, weak, next, served = data->served()] {
@@ -125,9 +132,13 @@ void Vhost::disconnected(State next, bool served) {
     changes_.info("disconnected");
     if (closed_)
         return;
-    // The frontend is here anew already: it is not to be taken for one that a dead daemon left.
-    if (next == State::init_wait)
+    if (next == State::init_wait) {
+        // The frontend may be here anew already: not to be taken for one that a dead daemon left.
+        const State theirs = state_of(frontend_);
+        back_at_once_ = theirs == State::initialised || theirs == State::connected;
+        begin_round();
         move(state_of(backend_), State::init_wait);
+    }
     look();
 }
 

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <unistd.h>
+#include <utility>
 
 namespace pvscsi::backend {
 
@@ -17,6 +18,8 @@ namespace {
 /// is reset.
 constexpr std::chrono::seconds settle_patience{10};
 constexpr std::chrono::milliseconds settle_interval{20};
+/// While a LUN waits for its guest's port: its nodes are read each time.
+constexpr std::chrono::milliseconds port_interval{100};
 
 } // namespace
 
@@ -76,7 +79,7 @@ void Vhost::start_anew(State ours, State theirs, const std::string& reason) {
         return end_from_our_side(ours, reason);
     forget_connection();
     if (move(ours, State::init_wait))
-        connect(State::init_wait);
+        connect(State::init_wait, theirs);
 }
 
 unsigned Vhost::offered_segments() {
@@ -117,8 +120,7 @@ bool Vhost::luns_are_free() {
 
 /// Throws std::runtime_error if it is not what the guest had: another file or device under the
 /// same name, or a memory that ended with the dead daemon.
-void Vhost::require_same(const std::string& node_name) {
-    const std::string pdev = nodes_.config(node_name).pdev;
+void Vhost::require_same(const std::string& node_name, const std::string& pdev) {
     if (ends_with_the_daemon(pdev))
         throw std::runtime_error("its contents ended with the daemon that held them");
     const std::string now = identity_of(pdev);
@@ -128,15 +130,20 @@ void Vhost::require_same(const std::string& node_name) {
 
 bool Vhost::is_free(const LunNode& node) {
     try {
+        const auto config = config_when_reached(node.name);
+        if (!config)
+            return false;
         auto& target = busy_[node.name];
         if (!target) {
-            require_same(node.name);
-            target = open_target(node.name);
+            require_same(node.name, config->pdev);
+            target = open_target(node.name, *config);
         }
+        if (target->opening())
+            return false;
         const Leftovers left = target->leftovers();
         if (left == Leftovers::resetting || (left == Leftovers::some && patient()))
             return false;
-        if (serve_lun(node, node.state, std::move(target)) && left != Leftovers::none)
+        if (serve_lun(node, node.state, {*config, std::move(target)}) && left != Leftovers::none)
             go_on_with(node.name, left);
     } catch (const std::exception& error) {
         if (may_be_free_soon(error))
@@ -163,7 +170,8 @@ bool Vhost::must_wait_for(Leftovers left) const {
 }
 
 void Vhost::look_again_soon() {
-    takeover_timer_.expires_after(settle_interval);
+    takeover_timer_.expires_after(std::exchange(port_waits_, false) ? port_interval
+                                                                    : settle_interval);
     takeover_timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
         const auto self = weak.lock();
         if (self && !error)

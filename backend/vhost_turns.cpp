@@ -4,6 +4,8 @@
 
 #include <boost/asio/post.hpp>
 
+#include <algorithm>
+
 namespace pvscsi::backend {
 
 using xenbus::State;
@@ -13,7 +15,7 @@ constexpr std::string_view units = "vscsi-devs/";
 } // namespace
 
 bool Vhost::heed(std::string_view below) {
-    if (below == "error" || below == "feature-sg-grant")
+    if (below == "error" || below == "feature-sg-grant" || below == "attaching")
         return false;
     if (!below.starts_with(units))
         return true;
@@ -36,6 +38,14 @@ bool Vhost::tend_luns() {
     const auto nodes = nodes_.list();
     close_removed_luns(nodes);
     to_open_.clear();
+    std::erase_if(opening_, [&](const auto& begun) {
+        return std::none_of(nodes.begin(), nodes.end(),
+                            [&](const LunNode& node) { return node.name == begun.first; });
+    });
+    std::erase_if(reached_, [&](const auto& reached) {
+        return std::none_of(nodes.begin(), nodes.end(),
+                            [&](const LunNode& node) { return node.name == reached.first; });
+    });
     settled_ = true;
     for (const LunNode& node : nodes) {
         // 6 without an error was removed; with one it failed, and may do better for the next

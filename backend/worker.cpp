@@ -79,6 +79,8 @@ void Worker::run() {
             continue;
         }
         const bool worked = turn();
+        if (worked)
+            time_is_known_ = false;
         std::erase(active_, nullptr);
         if (++turns >= (worked ? busy_turns : idle_turns)) {
             turns = 0;
@@ -88,6 +90,7 @@ void Worker::run() {
 }
 
 void Worker::run_handlers(bool may_sleep) {
+    time_is_known_ = false; // which also holds for the first handler after a sleep
     try {
         if (may_sleep)
             context_.run_one(); // one at a time: what it made active comes first
@@ -97,6 +100,7 @@ void Worker::run_handlers(bool may_sleep) {
         // A handler's failure must not end the other vhosts of this worker.
         log::error("worker handler failed error=\"{}\"", error.what());
     }
+    time_is_known_ = false;
 }
 
 bool Worker::turn() noexcept {
@@ -125,8 +129,10 @@ void Worker::worked(Pollable& pollable, unsigned pieces) noexcept {
 /// One that had nothing to do: lets it sleep if it had nothing to do for long enough.
 void Worker::rest(Pollable*& place) noexcept {
     Pollable& pollable = *place;
-    if (wait_ == Wait::poll && pollable.guest_driven())
+    if (wait_ == Wait::poll && pollable.guest_driven()) {
+        time_is_known_ = false;
         return;
+    }
     const auto window = wait_ == Wait::adaptive ? pollable.window_->length() : Clock::duration{};
     if (window.count() > 0 && !has_passed(pollable, window))
         return;
@@ -144,6 +150,8 @@ bool Worker::has_passed(Pollable& pollable, Clock::duration window) noexcept {
     if (pollable.idle_turns_++ % turns_by_the_clock != 0)
         return false;
     const auto now = Clock::now();
+    turn_time_ = now;
+    time_is_known_ = true;
     if (pollable.idle_turns_ == 1)
         pollable.idle_since_ = now;
     return now - pollable.idle_since_ >= window;

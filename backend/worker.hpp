@@ -21,6 +21,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace pvscsi::backend {
@@ -80,6 +81,13 @@ class Worker {
     [[nodiscard]] bool inside() const noexcept {
         return thread_.get_id() == std::this_thread::get_id();
     }
+    /// The time as of this turn, right to some microseconds: the clock is read once in it at most,
+    /// and not at all where idle turns before it have read it for their own sake.
+    [[nodiscard]] std::chrono::steady_clock::time_point turn_time() noexcept {
+        if (!std::exchange(time_is_known_, true))
+            turn_time_ = Clock::now();
+        return turn_time_;
+    }
     /// Made at first use. Throws std::system_error.
     Uring& uring();
     /// `pollable` takes part in the turns from now on.
@@ -94,7 +102,7 @@ class Worker {
     bool turn() noexcept;
     void worked(Pollable& pollable, unsigned pieces) noexcept;
     void rest(Pollable*& place) noexcept;
-    static bool has_passed(Pollable& pollable, Clock::duration window) noexcept;
+    bool has_passed(Pollable& pollable, Clock::duration window) noexcept;
 
     boost::asio::io_context context_{1};
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
@@ -103,6 +111,8 @@ class Worker {
     /// Removed ones leave a null until the end of the turn.
     std::vector<Pollable*> active_;
     std::unique_ptr<Uring> uring_;
+    Clock::time_point turn_time_{};
+    bool time_is_known_ = false;
     std::atomic<bool> stop_{false};
     std::thread thread_;
 };

@@ -28,6 +28,31 @@ TEST_CASE("an address without a unit gets NO_CONNECT") {
     }
 }
 
+TEST_CASE("a tape's or changer's command of unknown fate ends as one that no guest repeats") {
+    using scsi::HostCode;
+    const auto [type, code, kept] = GENERATE(table<std::uint8_t, HostCode, bool>(
+        {{std::uint8_t{1}, HostCode::transport_disrupted, false},
+         {std::uint8_t{1}, HostCode::time_out, false},
+         {std::uint8_t{8}, HostCode::transport_disrupted, false},
+         {std::uint8_t{1}, HostCode::reset, true},
+         {std::uint8_t{0}, HostCode::transport_disrupted, true},
+         {std::uint8_t{0}, HostCode::time_out, true}}));
+    QueueBed bed;
+    const auto target = bed.add_lun();
+    target->type = type;
+    bed.send({QueueBed::request(1, tur)});
+    wait_held(bed, *target, 1);
+    end(bed, target->held.front(), code);
+    const auto response = bed.response().value();
+    if (kept) {
+        CHECK(response.rslt == host(static_cast<unsigned>(code)));
+    } else {
+        CHECK(response.rslt == 0x02);
+        CHECK((response.sense_buffer[2] & 0x0f) == 0x04);
+        CHECK(response.sense_buffer[12] == 0x44);
+    }
+}
+
 TEST_CASE("an index where it can't be ends the ring, once") {
     QueueBed bed;
     bed.add_lun();

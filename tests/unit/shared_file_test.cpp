@@ -56,6 +56,53 @@ TEST_CASE("units that all say so share a file, and nobody else has it meanwhile"
     CHECK(refusal(entries.at(row.first)) == row.outcome);
 }
 
+TEST_CASE("units on parts of something keep out those that have the whole, and not each other") {
+    const TempFile file(mib);
+    const auto sharing = [](bool read_only, bool shared, std::uint64_t unit) {
+        Sharing how{read_only, {}, unit};
+        if (shared)
+            how.shared_as = unit;
+        return how;
+    };
+    using Lock = decltype(&lock_backing);
+    const auto lock = [&](Lock how, const Sharing& unit) {
+        UniqueFd fd(adopt_fd, ::open(file.path().c_str(), O_RDWR | O_CLOEXEC));
+        try {
+            how(fd.get(), file.path(), unit);
+        } catch (const std::system_error& error) {
+            CHECK(error.code() == std::errc::device_or_resource_busy);
+            fd = UniqueFd();
+        }
+        return fd;
+    };
+    struct Row {
+        bool read_only, shared;
+        std::array<bool, 4>
+            with; ///< a writer, a reader, one that shares, one that shares and reads
+    };
+    const std::array rows{Row{false, false, {false, false, false, false}},
+                          Row{true, false, {false, true, false, true}},
+                          Row{false, true, {false, false, true, true}},
+                          Row{true, true, {false, true, true, true}}};
+    for (std::size_t part = 0; part < rows.size(); ++part)
+        for (std::size_t whole = 0; whole < rows.size(); ++whole) {
+            CAPTURE(part, whole);
+            const bool expected = rows.at(part).with.at(whole);
+            const auto on_part = sharing(rows.at(part).read_only, rows.at(part).shared, 1);
+            const auto on_whole = sharing(rows.at(whole).read_only, rows.at(whole).shared, 2);
+            {
+                const UniqueFd first = lock(lock_for_a_part, on_part);
+                REQUIRE(first);
+                CHECK(bool(lock(lock_backing, on_whole)) == expected);
+                const auto& other = rows.at(whole); // of another part
+                CHECK(bool(lock(lock_for_a_part, sharing(other.read_only, other.shared, 2))));
+            }
+            const UniqueFd first = lock(lock_backing, on_whole);
+            REQUIRE(first);
+            CHECK(bool(lock(lock_for_a_part, on_part)) == expected);
+        }
+}
+
 TEST_CASE("a unit waits for its own predecessor's I/O and for no other guest's") {
     TempFile file(mib);
     // As the kernel holds it for I/O of a daemon that is dead.

