@@ -1,4 +1,5 @@
 #include "frontend/bench/load.hpp"
+#include "common/base/standard_descriptors.hpp"
 
 #include "frontend/bench/cpu_time.hpp"
 
@@ -114,8 +115,8 @@ void Load::run_pass(Pass pass, double seconds) {
 void Load::tell_cut_off() {
     if (cut_off_ == 0)
         return;
-    fmt::print(stderr, "pvscsi-bench: the connection was lost with {} commands in flight\n",
-               std::exchange(cut_off_, 0));
+    say_error(fmt::format("pvscsi-bench: the connection was lost with {} commands in flight\n",
+                          std::exchange(cut_off_, 0)));
 }
 
 /// Looks at the time and at signals now and then; nothing may end for long, but not for ever.
@@ -231,8 +232,8 @@ void Load::check_data(Job& job) {
 
 void Load::complain(const Job& job, const std::string& what) {
     if (result_.errors++ < errors_printed)
-        fmt::print(stderr, "pvscsi-bench: {} of block {} (LBA {}): {}\n",
-                   job.write ? "write" : "read", job.block, job.block * units_, what);
+        say_error(fmt::format("pvscsi-bench: {} of block {} (LBA {}): {}\n",
+                              job.write ? "write" : "read", job.block, job.block * units_, what));
 }
 
 SpinWindow::Duration Load::elapsed(std::uint64_t from, std::uint64_t to) const noexcept {

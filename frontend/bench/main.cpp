@@ -1,5 +1,8 @@
 // pvscsi-bench: load on a guest's LUN over the frontend library. Ends with 0 if every command
-// succeeded and every block was right, 1 if not, 2 for a wrong command line.
+// succeeded and every block was right, or every replayed command ended as it was recorded, 1 if
+// not, 2 for a wrong command line.
+#include "common/base/standard_descriptors.hpp"
+#include "frontend/bench/replay.hpp"
 #include "frontend/bench/report.hpp"
 
 #include <csignal>
@@ -9,11 +12,18 @@
 
 int main(int argc, char** argv) {
     using namespace pvscsi;
+    pvscsi::keep_standard_descriptors();
     bench::Options options;
     int status = 0;
     try {
         if (!bench::parse_options(argc, argv, options, status))
             return status;
+        if (!options.replay.empty()) {
+            const auto session = Session::open(options.session);
+            const bench::ReplayResult result = bench::replay(*session, options);
+            std::fputs((options.json ? result.to_json() : result.to_text()).c_str(), stdout);
+            return result.differences.empty() ? 0 : 1;
+        }
         // In this order: commands that the session's end cuts off tell the load so.
         std::unique_ptr<bench::Load> load;
         const auto session = Session::open(options.session);

@@ -77,6 +77,18 @@ bool parse_options(int argc, char** argv, Options& options, int& status) {
     app.add_option("--daemon-pid", options.daemon_pid, "count this process' CPU time, too");
     app.add_flag("--verify", options.verify,
                  "write data that tell where they belong, and check what is read");
+    auto* const replay =
+        app.add_option(
+               "--replay", options.replay,
+               "no load: send the commands of a file of pvscsictl trace --save again, those "
+               "that only read, and compare their statuses")
+            ->option_text("FILE");
+    app.add_option("--replay-vdev", options.replay_vdev,
+                   "H:C:T:L of the LUN in that file (default: the only one)")
+        ->needs(replay);
+    app.add_flag("--allow-writes", options.allow_writes,
+                 "send all commands of that file; what is written are zeros")
+        ->needs(replay);
     app.add_flag("--json", options.json, "print one JSON object");
     if (const auto ended = parse_command_line(app, argc, argv)) {
         status = *ended;

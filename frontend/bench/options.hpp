@@ -27,7 +27,10 @@ struct Options {
     std::uint64_t seed = 0;     ///< of offsets and data; 0: a different one each time
     bool verify = false;
     bool json = false;
-    int daemon_pid = 0; ///< whose CPU time is to be counted, too
+    int daemon_pid = 0;        ///< whose CPU time is to be counted, too
+    std::string replay;        ///< a recording to send again, in place of a load; empty: none
+    std::string replay_vdev;   ///< the LUN of it that is meant; empty: the only one
+    bool allow_writes = false; ///< of the recording, too
 
     [[nodiscard]] bool reads() const {
         return access != Access::write && access != Access::randwrite;

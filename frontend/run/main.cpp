@@ -1,5 +1,6 @@
 // pvscsi-run: runs unmodified SCSI programs as a guest, over the frontend library.
 #include "common/base/command_line.hpp"
+#include "common/base/standard_descriptors.hpp"
 #include "frontend/run/child.hpp"
 #include "frontend/run/guest.hpp"
 #include "frontend/run/instance.hpp"
@@ -64,7 +65,7 @@ std::optional<int> parse(int argc, char** argv, Options& options) {
     if (!options.command.empty() && options.command.front() == "--")
         options.command.erase(options.command.begin());
     if (options.command.empty() && !options.list) {
-        fmt::print(stderr, "pvscsi-run: no command to run; see --help\n");
+        say_error("pvscsi-run: no command to run; see --help\n");
         return status_failed;
     }
     return {};
@@ -136,7 +137,7 @@ void open_vhosts(Server& server, const Guest& guest, const Options& options) {
         } catch (const std::exception& error) {
             reason = fmt::format("vhost {}: {}", device, error.what());
             if (guest.devices.size() > 1)
-                fmt::print(stderr, "pvscsi-run: {}\n", reason);
+                say_error(fmt::format("pvscsi-run: {}\n", reason));
         }
     }
     if (connected == 0)
@@ -178,8 +179,8 @@ Child run_as_owner(const Options& options, const Guest& guest, const Instance& i
     while (!child.ended() || server.joined() != 0) {
         server.run_once();
         if (child.ended() && server.joined() != 0 && !std::exchange(told, true))
-            fmt::print(stderr, "pvscsi-run: waiting for {} more that joined this one\n",
-                       server.joined());
+            say_error(fmt::format("pvscsi-run: waiting for {} more that joined this one\n",
+                                  server.joined()));
     }
     return child;
 }
@@ -219,13 +220,14 @@ int run(const Options& options) {
 } // namespace pvscsi::run
 
 int main(int argc, char** argv) {
+    pvscsi::keep_standard_descriptors();
     pvscsi::run::Options options;
     if (const auto status = parse(argc, argv, options))
         return *status;
     try {
         return pvscsi::run::run(options);
     } catch (const std::exception& error) {
-        fmt::print(stderr, "pvscsi-run: {}\n", error.what());
+        pvscsi::say_error(fmt::format("pvscsi-run: {}\n", error.what()));
         return pvscsi::run::status_failed;
     }
 }

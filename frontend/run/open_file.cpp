@@ -95,7 +95,7 @@ std::span<std::byte> OpenFile::data(unsigned slot) const noexcept {
 void OpenFile::complete(unsigned slot, const Completion& completion) noexcept {
     wire::Outcome outcome{};
     outcome.host = static_cast<std::uint8_t>(completion.host);
-    outcome.status = completion.host == Host::ok ? completion.status : 0;
+    outcome.status = completion.status;
     const std::size_t length = std::min(completion.sense.size(), wire::sense_size);
     std::copy_n(completion.sense.begin(), length, outcome.sense);
     outcome.sense_length = static_cast<std::uint8_t>(length);

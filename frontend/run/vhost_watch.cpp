@@ -1,4 +1,5 @@
 #include "frontend/run/vhost_watch.hpp"
+#include "common/base/standard_descriptors.hpp"
 
 #include "common/xenbus/nodes.hpp"
 #include "common/xenbus/state.hpp"
@@ -40,7 +41,7 @@ void VhostWatch::look() {
         try {
             server_.add_vhost(number, open_(number));
         } catch (const std::exception& error) {
-            fmt::print(stderr, "pvscsi-run: vhost {}: {}\n", number, error.what());
+            say_error(fmt::format("pvscsi-run: vhost {}: {}\n", number, error.what()));
         }
     }
 }

@@ -19,6 +19,8 @@ struct HeldCommand : FrontendBed {
 
     explicit HeldCommand(milliseconds timeout = milliseconds(0)) {
         backend.serving = false;
+        // Long enough that a busy machine doesn't let one step pass before the test has seen it.
+        timing.abort_wait = timing.reset_wait = milliseconds(250);
         open();
         ScsiCommand tur = command(test_unit_ready);
         tur.timeout = timeout;

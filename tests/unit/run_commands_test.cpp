@@ -89,6 +89,15 @@ TEST_CASE("status, sense, host code and residual arrive as the sg driver gives t
         CHECK(command.header.status == 0);
         CHECK((command.header.info & SG_INFO_OK_MASK) == SG_INFO_CHECK);
     }
+    SECTION("host code beside a status and its sense") {
+        Command command({op_host_code, 5, 2});
+        REQUIRE(ioctl(fd.get(), SG_IO, &command.header) == 0);
+        CHECK(command.header.host_status == 5);
+        CHECK(command.header.status == 2);
+        CHECK(command.header.driver_status == 8);
+        CHECK(command.header.sb_len_wr == 18);
+        CHECK(command.sense[12] == 0x24);
+    }
     SECTION("bytes that were not transferred are left as they were") {
         Command command({op_short, 100}, SG_DXFER_FROM_DEV, std::vector<unsigned char>(512, 0xee));
         REQUIRE(ioctl(fd.get(), SG_IO, &command.header) == 0);
