@@ -6,10 +6,10 @@
     check_schemas.py --schemas-only
 
 Reads the store with `xenstore-ls -fp` (XENSTORED_PATH names the embedded host's socket), or what
-that printed from FILE ("-": standard input). Every vhost of every domain, or of domain N, must be
-as it should be at STAGE (stages.json), and nothing else may be there; "live": at the stage that
-it comes nearest to, each vhost for itself. --luns: exactly these LUNs
-are configured. Exit status: 0 all is well, 1 something is not (one line each), 2 wrong usage.
+that printed from FILE ("-": standard input). Every vhost of every domain, or of domain N, which has
+it or serves it, must be as it should be at STAGE (stages.json), and nothing else may be there; "live":
+at the stage that it comes nearest to, each vhost for itself; a store changes while it is read, so that
+what is wrong then is looked at again. --luns: exactly these LUNs are configured. Exit status: 0 all is well, 1 something is not (one line each), 2 wrong usage.
 """
 import argparse
 import json
@@ -17,10 +17,14 @@ import pathlib
 import re
 import subprocess
 import sys
+import time
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 FILES = ("backend.json", "frontend.json", "domain.json")
 LIVE = "live"
+LOST = "lost"
+LOOKS, PAUSE = 4, 0.25  # of a live store, seconds between them
+GONE = re.compile(r"^/.*?:(?:\s|$)")  # while it was read
 LINE = re.compile(r'^(/.*?) = "(.*)"\s+\(([nrwb]\d+(?:,[nrwb]\d+)*)\)$')
 VHOST = re.compile(r"/local/domain/(\d+)/backend/vscsi/(\d+)/(\d+)(?:/|$)")
 FRONT = re.compile(r"/local/domain/(\d+)/device/vscsi/(\d+)(?:/|$)")
@@ -56,6 +60,8 @@ def parse_store(text):
     store = {}
     for number, line in enumerate(text.splitlines(), 1):
         match = LINE.match(line)
+        if not match and GONE.match(line):
+            continue
         if not match:
             raise ValueError(f"line {number} is not of xenstore-ls -fp: {line}")
         store[match[1]] = (match[2], match[3].split(","))
@@ -72,7 +78,7 @@ def find_vhosts(store, domain):
             guest, device = match.groups()
             backend = store.get(BACKEND_ID.format(guest=guest, device=device), ("0", []))[0]
             found.add((backend, guest, device))
-    return {vhost for vhost in found if domain is None or vhost[1] == domain}
+    return {vhost for vhost in found if domain is None or domain in vhost[:2]}
 
 
 def fill(template, names):
@@ -118,7 +124,10 @@ class Vhost:
         self.known = set()
         back = fill("/local/domain/{backend}/backend/vscsi/{guest}/{device}", self.names)
         pattern = re.compile(re.escape(back) + r"/vscsi-devs/dev-(\d+)$")
-        self.luns = [m[1] for m in map(pattern.match, store) if m]
+        record = fill("/local/domain/{guest}/pvscsi/{device}/dev-", self.names)
+        recorded = re.compile(re.escape(record) + r"(\d+)$")
+        self.luns = sorted({m[1] for m in map(pattern.match, store) if m} |
+                           {m[1] for m in map(recorded.match, store) if m}, key=int)
         self.vdevs = {store.get(f"{back}/vscsi-devs/dev-{n}/v-dev", ("?", []))[0] for n in self.luns}
         self.front = fill("/local/domain/{guest}/device/vscsi/{device}", self.names)
         self.roots = (back, self.front)
@@ -156,6 +165,9 @@ class Vhost:
         if mistake := value_mistake(node, value, names, self.stage):
             self.mistakes.append(f"{path}: '{value}': {mistake}")
         wanted = [fill(permission, names) for permission in node["permissions"]]
+        if self.stage == LOST:  # nobody has them any more, and a store may forget them
+            gone = {fill(permission, names) for permission in ("r{backend}", "n{backend}")}
+            wanted, permissions = ([p for p in of if p not in gone] for of in (wanted, permissions))
         if permissions != wanted:
             self.mistakes.append(f"{path}: permissions {permissions}, expected {wanted}")
 
@@ -171,11 +183,28 @@ def left_over(store, domain):
 
 def check_live(store, domain):
     """The same of vhosts at any stage: what is wrong with each at the one it comes nearest to."""
-    stages = [stage for stage in load_stages() if stage != "destroyed"]
-    vhosts = sorted(find_vhosts(store, domain))
-    mistakes = [] if vhosts else ["there is no vhost"]
-    for vhost in vhosts:
+    mistakes = []
+    for vhost in sorted(find_vhosts(store, domain)):
+        stages = [LOST]
+        if f"/local/domain/{vhost[0]}/name" in store or vhost[0] == "0":
+            stages = [stage for stage in load_stages() if stage not in (LOST, "destroyed")]
         mistakes += min((Vhost(store, vhost, stage).check() for stage in stages), key=len)
+    return mistakes
+
+
+def look_at_live(source, domain):
+    """What is wrong each time that one looks, as of the last time."""
+    store, mistakes = {}, []
+    for look in range(1 if source else LOOKS):
+        if look:
+            time.sleep(PAUSE)
+        store = read_store(source)
+        mistakes = check_live(store, domain)
+        if not mistakes:
+            break
+    if not find_vhosts(store, domain):
+        whose = "" if domain is None else f" of domain {domain}, and none that it serves"
+        print(f"there is no vhost{whose}")
     return mistakes
 
 
@@ -217,6 +246,8 @@ def main():
     options = parser.parse_args()
     if options.schemas_only:
         mistakes = schema_mistakes()
+    elif options.stage == LIVE:
+        mistakes = look_at_live(options.input, options.domain)
     elif options.stage:
         luns = options.luns.split(",") if options.luns else None
         mistakes = check(read_store(options.input), options.stage, options.domain, luns)
@@ -227,4 +258,7 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except ValueError as error:
+        sys.exit(f"the store cannot be read: {error}")

@@ -79,8 +79,39 @@ class Checker(unittest.TestCase):
         self.assertEqual(len(mistakes(wrong, "live")), 1)
         unbound = CONNECTED.replace(f'{B}/state = "4"', f'{B}/state = "2"').replace(f'{F}/state = "4"', f'{F}/state = "6"')
         self.assertEqual(mistakes(unbound, "live"), [])
-        self.assertEqual(mistakes("", "live"), ["there is no vhost"])
-        self.assertEqual(mistakes(CONNECTED, "live", domain="6"), ["there is no vhost"])
+        self.assertEqual(mistakes("", "live"), [])
+        self.assertEqual(mistakes(CONNECTED, "live", domain="6"), [])
+        wrong_in_both = CONNECTED.replace('mode = "w"', 'mode = "x"')
+        for domain in ("0", "5"):  # who serves it, and who has it
+            self.assertEqual(len(mistakes(wrong_in_both, "live", domain=domain)), 1)
+
+    def test_live_knows_what_is_under_way(self):
+        for back, front, lun in (("7", "4", "1"), ("7", "4", "3"), ("7", "4", "5"), ("8", "7", "4"), ("8", "8", "4"),
+                                 ("5", "4", "4"), ("6", "4", "4"), ("2", "3", "3"), ("5", "5", "3")):
+            store = CONNECTED.replace(f'{B}/state = "4"', f'{B}/state = "{back}"')
+            store = store.replace(f'{F}/state = "4"', f'{F}/state = "{front}"')
+            store = store.replace('dev-1/state = "4"', f'dev-1/state = "{lun}"')
+            with self.subTest(f"{back} {front} {lun}"):
+                self.assertEqual(mistakes(store, "live"), [])
+                self.assertTrue(mistakes(store + f'{B}/x = "1"   (n0,r5)\n', "live"))
+        self.assertTrue(mistakes(CONNECTED.replace(f'{B}/state = "4"', f'{B}/state = "9"'), "live"))
+
+    def test_live_knows_a_driver_domain_that_has_ended(self):
+        front = "".join(l for l in CONNECTED.splitlines(True) if not l.startswith(B) and "backend/vscsi =" not in l)
+        front = front.replace(f'"{B}"', '"/local/domain/9/backend/vscsi/5/0"').replace('-id = "0"', '-id = "9"')
+        record = "/local/domain/5/pvscsi/0"
+        kept = (f'{record} = ""   (n0)\n{record}/backend = "storage"   (n0)\n{record}/backend-id = "9"   (n0)\n'
+                f'{record}/dev-1 = "file:/srv/a b,0:0:0:0,storage"   (n0)\n')
+        for permissions in ("(n5,r9)", "(n5)"):
+            lost = front.replace("(n5,r0)", permissions) + kept
+            self.assertEqual(mistakes(lost, "live"), [])
+            self.assertTrue(mistakes(lost.replace(permissions, "(n5,r7)"), "live"))
+            self.assertTrue(mistakes(lost.replace(kept, ""), "live"))
+            # While it runs, its end is missed.
+            self.assertTrue(mistakes(lost + '/local/domain/9/name = "storage"   (n0,r9)\n', "live"))
+
+    def test_nodes_that_go_while_they_are_read_are_no_mistake(self):
+        self.assertEqual(mistakes(CONNECTED + "/local/domain/0/memory:\n", "live"), [])
 
     def test_every_required_node_is_missed(self):
         optional = ("vscsi = ", "/local/domain/0/backend/vscsi =")
