@@ -3,8 +3,11 @@
 # inside the machine.
 set -u
 
+# Ends the case, also from a part of a pipeline or of $(), or from what runs in the background.
+trap 'exit 1' USR1
 fail() {
     echo "FAIL: $*" >&2
+    [ "$BASH_SUBSHELL" = 0 ] || kill -s USR1 $$
     exit 1
 }
 skip() {
@@ -16,13 +19,24 @@ must() {
     "$@" || fail "status $? of: $*"
 }
 
+# at_end FUNCTION: called with the case's status when it ends, however it does; the last first.
+at_end() {
+    at_end_functions=("$1" "${at_end_functions[@]}")
+    trap at_end_run EXIT
+}
+at_end_functions=()
+at_end_run() {
+    local status=$? function
+    for function in "${at_end_functions[@]}"; do "$function" $status; done
+}
+
 # scsi_debug OPTION=VALUE...: simulated disks; sets debug_nodes to their sg nodes, in order.
 scsi_debug_knobs=/sys/bus/pseudo/drivers/scsi_debug
 scsi_debug() {
     local expected _
     scsi_debug_unload
     modprobe scsi_debug delay=0 "$@" || fail "modprobe scsi_debug $*"
-    expected=$(($(cat $scsi_debug_knobs/num_tgts) * $(cat $scsi_debug_knobs/max_luns)))
+    expected=$(($(cat $scsi_debug_knobs/add_host) * $(cat $scsi_debug_knobs/num_tgts) * $(cat $scsi_debug_knobs/max_luns)))
     for _ in $(seq 300); do
         mapfile -t debug_nodes < <(scsi_debug_nodes)
         [ ${#debug_nodes[@]} -lt "$expected" ] || return 0

@@ -134,6 +134,9 @@ void FakeTransport::run(Pending& pending) {
     switch (cdb[0]) {
     case op_host_code:
         completion.host = static_cast<Host>(cdb[1]);
+        completion.status = cdb[2];
+        if (cdb[2] != 0)
+            completion.sense = sense;
         break;
     case op_status:
         completion.status = cdb[1];

@@ -16,7 +16,7 @@ namespace pvscsi::test {
 
 /// Vendor-specific operation codes with which a test says what is to happen.
 inline constexpr std::uint8_t op_hold = 0xc1;      ///< ends when the test says release()
-inline constexpr std::uint8_t op_host_code = 0xc2; ///< CDB byte 1 is the host code
+inline constexpr std::uint8_t op_host_code = 0xc2; ///< CDB byte 1 is the host code, 2 the status
 inline constexpr std::uint8_t op_status = 0xc3;    ///< CDB byte 1 is the status, with sense
 inline constexpr std::uint8_t op_short = 0xc4;     ///< moves all but CDB byte 1 bytes
 inline constexpr std::uint8_t op_bad = 0xc5;       ///< the transport refuses to carry it

@@ -6,6 +6,8 @@
 #   image_modules DIR ROOT NAME... modules (and what they need) of the kernel in DIR, into ROOT
 #   image_root ROOT                an empty root with busybox
 #   image_programs ROOT NAME...    programs of this machine with their shared libraries, into ROOT
+#   image_unpacked ROOT PACKAGE... what else these packages have for running, with the libraries of
+#                                  this machine that it needs, into ROOT
 #   image_pack ROOT FILE           ROOT as an initramfs, compressed as FILE's suffix says (gz, lz4; cpio: not)
 #   image_our_programs BUILD FILE  the project's programs as a second initramfs
 #   image_debian ROOT SUITE PACKAGE...  a Debian with these packages, up to date; needs root
@@ -14,12 +16,27 @@
 #   image_cached PREFIX FUNCTION   image_cache, the folder that FUNCTION DIR fills, once for each key
 #                                  that it gets on standard input; a half-filled one is never used
 
-image_kernel_package() { # the package that linux-image-amd64 stands for
-    apt-cache depends linux-image-amd64 | sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p' | head -n1
+# image_kernel_package [NAME]: the package with the kernel that NAME (linux-image-amd64) stands for, which may be NAME
+# itself. Nothing if there is none.
+# shellcheck disable=SC2120 # tests/xen names one
+image_kernel_package() {
+    apt-cache depends "${1:-linux-image-amd64}" 2>/dev/null | awk '
+        (NR == 1 || $1 == "Depends:") && $NF ~ /^linux-image-[0-9]/ && $NF !~ /-dbg$/ { found = $NF }
+        END { if (found) print found }' || true
+}
+
+# One at a time, of all that run on this machine: apt's lists have one lock.
+image_alone() { # COMMAND...
+    local folder=${XDG_CACHE_HOME:-$HOME/.cache}/pvscsi
+    mkdir -p "$folder"
+    (
+        flock 9
+        "$@" 9>&-
+    ) 9>"$folder/lock"
 }
 
 image_packages() {
-    [ -n "$(image_kernel_package)" ] || apt-get update -qq
+    [ -n "$(image_kernel_package)" ] || image_alone apt-get update -qq
 }
 
 image_download() { # DIR PACKAGE...
@@ -69,12 +86,39 @@ image_root() { # ROOT
     install -m755 "$(command -v busybox)" "$root/usr/bin/busybox"
 }
 
+# image_stubs DIR PROGRAM SONAME...: libraries that the program is linked with and does not come to use in the image: no
+# more than its symbols, which end it. They are what image_libraries finds from then on. Sets image_stubs_dir.
+image_stubs_dir=
+image_stubs() {
+    local dir=$1 program soname path symbols
+    program=$(command -v "$2") || { echo "image: no program $2 here" >&2; return 1; }
+    shift 2
+    for soname in "$@"; do
+        path=$(ldd "$program" | awk -v soname="$soname" '$1 == soname { print $3 }')
+        [ -n "$path" ] || continue
+        image_stubs_dir=$dir
+        mkdir -p "$dir${path%/*}"
+        # What it has of the program's: lines `SYMBOL` or `SYMBOL VERSION`.
+        symbols=$(awk 'NR == FNR { sub(/@.*/, "", $NF); has[$NF]; next }
+            $NF in has { print $NF, /\(/ ? substr($(NF - 1), 2, length($(NF - 1)) - 2) : "" }' \
+            <(nm -D --defined-only "$path") <(objdump -T "$program" | grep -F '*UND*'))
+        awk 'NF == 2 { of[$2] = of[$2] " " $1 ";" } END { for (version in of) print version " {" of[version] " };" }' \
+            <<<"$symbols" >"$dir/versions"
+        local versions=()
+        [ ! -s "$dir/versions" ] || versions=("-Wl,--version-script=$dir/versions")
+        awk 'NF { print "void " $1 "(void) { __builtin_trap(); }" }' <<<"$symbols" |
+            gcc -shared -fPIC -fno-builtin -nostdlib -Wl,-soname,"$soname" "${versions[@]}" -o "$dir$path" -x c - || return 1
+    done
+}
+
 image_libraries() { # ROOT FILE...: the shared libraries that the ELF files need
-    local root=$1 library
+    local root=$1 library target paths=()
     shift
-    ldd "$@" 2>/dev/null | grep -o '/[^ :]* (0x' | sed 's/ (0x//' | sort -u |
+    [ -z "$image_stubs_dir" ] || mapfile -t paths < <(find "$image_stubs_dir" -name '*.so*' -printf '%h\n' | sort -u)
+    LD_LIBRARY_PATH=$(IFS=:; echo "${paths[*]}") ldd "$@" 2>/dev/null | grep -o '/[^ :]* (0x' | sed 's/ (0x//' | sort -u |
         while read -r library; do
-            [ -e "$root$library" ] || install -D -m755 "$library" "$root$library"
+            target=$root${library#"$image_stubs_dir"}
+            [ -e "$target" ] || install -D -m755 "$library" "$target"
         done
 }
 
@@ -85,6 +129,26 @@ image_programs() { # ROOT NAME...
         path=$(command -v "$name") || { echo "image: no program $name here" >&2; return 1; }
         install -D -m755 "$path" "$root$path"
         image_libraries "$root" "$path"
+    done
+}
+
+image_unpacked() { # ROOT PACKAGE...
+    local root=$1 debs library
+    shift
+    debs=$(mktemp -d)
+    image_download "$debs" "$@" || { rm -r "$debs"; return 1; }
+    for deb in "$debs"/*.deb; do
+        # The folders that are links in the image stay links.
+        dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$root" --no-same-owner --keep-directory-symlink \
+            --exclude=./usr/share --exclude='*/systemd' --exclude=./etc/init.d || return 1
+    done
+    rm -r "$debs"
+    # Of scripts, ldd says nothing and fails.
+    { find "$root/usr/bin" "$root/usr/sbin" "$root/usr/lib/x86_64-linux-gnu" -type f -exec env \
+        LD_LIBRARY_PATH="$root/usr/lib/x86_64-linux-gnu" ldd {} + 2>/dev/null || true; } |
+        grep -o '/[^ :]* (0x' | sed 's/ (0x//' | sort -u | while read -r library; do
+        [ -e "$root$library" ] || [ "${library#"$root"}" != "$library" ] ||
+            install -D -m755 "$library" "$root$library"
     done
 }
 
@@ -138,14 +202,16 @@ image_debian() { # ROOT SUITE PACKAGE...
 }
 
 image_cached() { # PREFIX FUNCTION
-    local prefix=$1 fill=$2 build
-    image_cache=${XDG_CACHE_HOME:-$HOME/.cache}/pvscsi/$prefix-$(sha256sum | cut -c1-16)
-    [ ! -e "$image_cache/complete" ] || return 0
-    echo "building $image_cache" >&2
-    mkdir -p "${image_cache%/*}"
-    build=$(mktemp -d "$image_cache.XXXXXX")
-    "$fill" "$build" || return 1
+    image_cache=${XDG_CACHE_HOME:-$HOME/.cache}/pvscsi/$1-$(sha256sum | cut -c1-16)
+    [ -e "$image_cache/complete" ] || image_alone image_make "$image_cache" "$2"
+}
+
+image_make() { # DIR FUNCTION
+    local build
+    [ ! -e "$1/complete" ] || return 0 # by who was first
+    echo "building $1" >&2
+    build=$(mktemp -d "$1.XXXXXX")
+    "$2" "$build" || return 1
     touch "$build/complete"
-    # Another run may have built the same meanwhile; either one is as good.
-    mv -T "$build" "$image_cache" 2>/dev/null || rm -r "$build"
+    mv -T "$build" "$1" || return 1
 }

@@ -3,7 +3,8 @@
 # Sourced by the run.sh of a bed, which sets
 #   cases_dir       the folder of the cases, NAME.sh each, with lines of the form `# key: value`:
 #                   what (one line for --list), seconds (a time limit of its own), boot (own, or
-#                   another word that the bed knows: it shares its boot with no other case)
+#                   another word that the bed knows: it shares its boot with no other case),
+#                   brief (yes: one of those that --brief is content with)
 #   usual_seconds   the time limit of the others (150)
 #   boot_seconds    how long a boot may take (60)
 # and defines `machine_boot SECONDS`, which takes the place of its shell by the machine. That one
@@ -13,8 +14,13 @@
 # usual, so that all limits are multiplied. A case that kills or hangs the machine has failed, and the others
 # go on in a new boot; unless it has left $job/again: then the machine is booted again for the same case.
 
+#
+# SIGTERM and SIGINT end it with what was learned so far: the case at work has failed, the logs are
+# kept, and the line of numbers is the last one all the same.
+
 : "${cases_dir:?}" "${usual_seconds:=150}" "${boot_seconds:=60}"
 passed=0 failed=0 skipped=0
+left=() started=$SECONDS
 
 case_says() { # NAME KEY [DEFAULT]
     local value
@@ -23,6 +29,10 @@ case_says() { # NAME KEY [DEFAULT]
 }
 case_seconds() { case_says "$1" seconds "$usual_seconds"; }
 case_names() { (cd "$cases_dir" && printf '%s\n' *.sh | sed 's/\.sh$//'); }
+case_names_brief() {
+    local name
+    for name in $(case_names); do [ "$(case_says "$name" brief)" != yes ] || echo "$name"; done
+}
 case_list() {
     local name
     for name in $(case_names); do
@@ -30,22 +40,27 @@ case_list() {
     done | sed 's/ *$//'
 }
 
+# The head of the program.
+machine_usage() { sed -n '2,/^set -/{/^#/s/^# \{0,1\}//p}' "$0"; }
+
 # machine_options ARGUMENT...: sets cases, keep and shell; prints the list and ends for --list.
 machine_options() {
     local name
-    cases=() keep=false shell=false
+    cases=() keep=false shell=false brief=false
     while [ $# -gt 0 ]; do
         case $1 in
         --list) case_list; exit ;;
         --only) [ $# -ge 2 ] || { echo "--only needs the name of a case" >&2; exit 2; }
             cases+=("$2"); shift ;;
+        --brief) brief=true ;;
         --keep) keep=true ;;
         --shell) shell=true ;;
-        *) echo "usage: $0 [--list] [--only NAME]... [--keep] [--shell]" >&2; exit 2 ;;
+        -h | --help) machine_usage; exit ;;
+        *) echo "unknown argument '$1'; try --help" >&2; exit 2 ;;
         esac
         shift
     done
-    [ ${#cases[@]} -gt 0 ] || mapfile -t cases < <(case_names)
+    [ ${#cases[@]} -gt 0 ] || mapfile -t cases < <(if $brief; then case_names_brief; else case_names; fi)
     for name in "${cases[@]}"; do
         [ -e "$cases_dir/$name.sh" ] || { echo "no case $name; --list lists them" >&2; exit 2; }
     done
@@ -65,20 +80,32 @@ machine_job() { # PREFIX
     trap machine_finish EXIT
     trap 'exit 1' INT TERM
 }
+# However it ends: with cases left it has been interrupted.
 machine_finish() {
-    [ -z "$machine" ] || kill "$machine" 2>/dev/null || true
+    set +e
+    trap '' INT TERM
+    # The machine must not go on writing where the logs are.
+    [ -z "$machine" ] || { kill "$machine"; wait "$machine"; } 2>/dev/null
+    if [ ${#left[@]} -gt 0 ]; then
+        report_ended
+        [ ${#left[@]} = 0 ] || report "${left[0]}" interrupted
+        [ ${#left[@]} -le 1 ] || echo "# not begun: ${left[*]:1}"
+        keep=true
+        machine_sum
+    fi
     $keep || rm -rf "$job"
 }
 
-report() { # NAME
+report() { # NAME [STATUS]: the one given is of a case that has left none
     local name=$1 status
-    status=$(cat "$job/$name.status" 2>/dev/null || echo none)
+    status=$(cat "$job/$name.status" 2>/dev/null || echo "${2:-none}")
     echo "# $name: $((SECONDS - started)) s"
     case $status in
     0) echo "ok $name"; passed=$((passed + 1)); return ;;
     77) echo "ok $name # SKIP $(tail -n1 "$job/$name.log")"; skipped=$((skipped + 1)); return ;;
     124 | 137 | 143) echo "not ok $name (not ended in time)" ;;
-    none) echo "not ok $name (the machine ended or hung)"
+    none | interrupted)
+        if [ "$status" = none ]; then echo "not ok $name (the machine ended or hung)"; else echo "not ok $name (interrupted)"; fi
         { echo "--- console:"; cat "$job/console.log"; } >>"$job/$name.log" ;;
     *) echo "not ok $name (status $status)" ;;
     esac
@@ -104,7 +131,7 @@ machine_on() { # SECONDS
 
 # One boot with as many of the cases left as can share it.
 machine_once() {
-    local name total=$boot_seconds started count=0 factor
+    local name total=$boot_seconds count=0 factor
     rm -f "$job/factor"
     : >"$job/plan"
     for name in "${left[@]}"; do
@@ -152,6 +179,9 @@ machine_cases() {
     done
     left+=("${own[@]}")
     while [ ${#left[@]} -gt 0 ]; do machine_once; done
+    machine_sum
+}
+machine_sum() {
     ! $keep || echo "logs: $job"
     echo "$passed passed, $failed failed, $skipped skipped"
     [ "$failed" = 0 ]

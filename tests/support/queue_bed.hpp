@@ -112,8 +112,11 @@ class HeldTarget final : public backend::Target {
     void abort(backend::Request& request) noexcept override { aborted.push_back(&request); }
     void reset(std::function<void(bool)> done) noexcept override { resets.push_back(done); }
     void detach() noexcept override { detached = true; }
-    std::uint8_t device_type() const noexcept override { return 0; }
+    void tell(const scsi::Condition& what) noexcept override { told.push_back(what); }
+    std::uint8_t device_type() const noexcept override { return type; }
 
+    std::uint8_t type = 0;
+    std::vector<scsi::Condition> told;
     bool want_data = false;
     std::deque<backend::Request*> held;
     std::deque<backend::Request*> aborted;

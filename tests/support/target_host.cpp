@@ -43,9 +43,12 @@ bool Answer::is(scsi::SenseKey key, unsigned asc, unsigned ascq) const {
     return same;
 }
 
-TargetHost::Flight::Flight(backend::RequestOwner& owner, std::size_t memory)
-    : request_(owner), memory_(static_cast<std::byte*>(std::aligned_alloc(4096, memory))) {
-    std::memset(memory_.get(), 0xee, memory);
+std::span<std::byte> TargetHost::Flight::memory(std::size_t size, std::size_t most) {
+    if (!memory_)
+        memory_.reset(static_cast<std::byte*>(std::aligned_alloc(4096, most)));
+    if (size > touched_)
+        std::memset(memory_.get() + touched_, 0xee, size - std::exchange(touched_, size));
+    return {memory_.get(), size};
 }
 
 TargetHost::TargetHost(std::unique_ptr<backend::Target> target, std::size_t largest_transfer)
@@ -86,11 +89,11 @@ void TargetHost::finished(Request& request) noexcept {
 std::span<std::byte> TargetHost::buffer(Request& request, std::size_t size) noexcept {
     if (size > largest_transfer_)
         return {};
-    return {flight_of(request).memory_.get(), size};
+    return flight_of(request).memory(size, largest_transfer_);
 }
 
 TargetHost::Flight& TargetHost::prepare(const Bytes& cdb, bool out, std::uint32_t length) {
-    flights_.push_back(std::unique_ptr<Flight>(new Flight(*this, largest_transfer_)));
+    flights_.push_back(std::unique_ptr<Flight>(new Flight(*this)));
     Flight& flight = *flights_.back();
     flight.request_.prepare(command_of(cdb, out, length), length);
     return flight;

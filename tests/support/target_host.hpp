@@ -52,12 +52,16 @@ class TargetHost final : private backend::RequestOwner {
 
       private:
         friend class TargetHost;
-        Flight(backend::RequestOwner& owner, std::size_t memory);
+        explicit Flight(backend::RequestOwner& owner) : request_(owner) {}
+        /// Stays where it is. Only what is asked for is touched: most commands move little, and
+        /// some tests send thousands.
+        std::span<std::byte> memory(std::size_t size, std::size_t most);
         backend::Request request_;
         struct Free {
             void operator()(std::byte* at) const { std::free(at); }
         };
         std::unique_ptr<std::byte, Free> memory_;
+        std::size_t touched_ = 0;
         Bytes out_;
         Answer answer_;
         bool ended_ = false;

@@ -5,7 +5,7 @@
 namespace pvscsi::backend {
 
 /// In place of the targets' library.
-std::unique_ptr<Target> make_target(const LunConfig& config) {
+std::unique_ptr<Target> make_target(const LunConfig& config, const OpenedFor&) {
     if (test::while_opening)
         std::exchange(test::while_opening, nullptr)();
     if (config.pdev == "broken" && ++test::refusals > 0)
@@ -17,6 +17,7 @@ std::unique_ptr<Target> make_target(const LunConfig& config) {
     auto held = std::make_shared<test::HeldTarget>();
     test::opened.push_back(held);
     test::serials.push_back(config.serial);
+    test::pdevs.push_back(config.pdev);
     return std::make_unique<test::OpenedTarget>(std::move(held));
 }
 

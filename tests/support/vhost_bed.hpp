@@ -16,14 +16,19 @@ inline constexpr DomId vhost_guest{7};
 /// Of what make_target() was asked.
 inline std::vector<std::weak_ptr<HeldTarget>> opened; // in order
 inline std::vector<std::string> serials;
+inline std::vector<std::string> pdevs;
 inline unsigned refusals;
 inline unsigned busy_opens;                 // that it refuses yet
 inline std::function<void()> while_opening; // what happens then, once
 inline std::atomic<int> longest;            // seconds that a target was told last
+inline std::uint64_t carried;               // bytes of a command, to any target
 inline bool no_memory;                      // no room to remember what a target is told
 inline unsigned busy_looks;                 // that find a target busy yet
 inline backend::Leftovers leftovers_then;   // what they find after that
 inline std::atomic<unsigned> resets_of_leftovers;
+inline std::atomic<unsigned> nexus_losses;
+inline std::string loss;                 // why the targets fail with the next keep_house(), once
+inline std::vector<std::string> remarks; // of the targets, with each keep_house() the next
 
 class OpenedTarget final : public backend::Target {
   public:
@@ -39,6 +44,15 @@ class OpenedTarget final : public backend::Target {
         longest = static_cast<int>(time.count());
     }
     void detach() noexcept override { held_->detach(); }
+    void nexus_lost() noexcept override { ++nexus_losses; }
+    void keep_house() noexcept override {
+        if (!loss.empty())
+            on_failure(std::exchange(loss, {}));
+        if (remarks.empty())
+            return;
+        on_warning(remarks.front());
+        remarks.erase(remarks.begin());
+    }
     void remember_in(const std::string& path, bool) override {
         if (no_memory)
             throw std::system_error(ENOSPC, std::generic_category(), path);
@@ -48,6 +62,7 @@ class OpenedTarget final : public backend::Target {
     }
     void end_leftovers() noexcept override { ++resets_of_leftovers; }
     std::uint8_t device_type() const noexcept override { return 0; }
+    backend::Carries carries() const noexcept override { return {carried, 512}; }
 
   private:
     std::shared_ptr<HeldTarget> held_;
@@ -111,11 +126,15 @@ class VhostBed {
     VhostBed() {
         opened.clear();
         serials.clear();
+        pdevs.clear();
         busy_opens = busy_looks = 0;
         leftovers_then = backend::Leftovers::none;
-        resets_of_leftovers = 0;
+        resets_of_leftovers = nexus_losses = 0;
+        remarks.clear();
+        loss.clear();
         CountingStore::slowness = std::chrono::microseconds(0);
         no_memory = false;
+        carried = 0;
         while_opening = CountingStore::after_list = nullptr;
         host.add_guest(vhost_guest);
         workers.push_back(std::make_unique<backend::Worker>("bed", backend::Wait::event));
@@ -134,6 +153,8 @@ class VhostBed {
                                              kernel_devices(),
                                              nullptr,
                                              backend::settled_by(host.directory().string())});
+        around->vports = vports;
+        around->housekeeping = housekeeping;
         registry =
             std::make_unique<backend::Registry>(*around, workers, [this] { store_lost = true; });
     }
@@ -263,6 +284,8 @@ class VhostBed {
     std::unique_ptr<hv::Store> store_of_daemon;
     config::Settings settings;
     std::optional<backend::Surroundings> around;
+    backend::npiv::Vports* vports = nullptr; ///< as the next daemon has them
+    std::chrono::milliseconds housekeeping = std::chrono::seconds(5);
     std::unique_ptr<backend::Registry> registry;
     bool store_lost = false;
 };
