@@ -8,6 +8,7 @@
 #   disk FILE SIZE             a sparse file
 #   loop FILE SIZE [OPTION...] the same as a block device, LOOP (losetup's options)
 #   node N                     /dev/pvscsi/0:0:0:N
+#   tgt                        an iSCSI target (tests/support/tgt.sh)
 #   driver_domain NAME         a domain that serves others, with a pvscsid of its own
 
 . "$E2E_PROJECT/tests/support/bed.sh"
@@ -32,6 +33,7 @@ e2e_end() {
     local status=$? pid loop
     trap - EXIT
     set +e
+    tgt_kill
     for pid in "${E2E_PIDS[@]}"; do
         kill -KILL -- "-$pid" 2>/dev/null
         wait "$pid" 2>/dev/null
@@ -85,11 +87,13 @@ config() {
     } >"$E2E_DIR/$name.cfg"
 }
 
+# guest [--start-anyway] NAME ENTRY...: that option if some of its LUNs can't be opened.
 guest() {
+    local options=()
+    [ "$1" != --start-anyway ] || { options=("$1"); shift; }
     config "$@"
     # Without a daemon there is nobody to wait for.
-    local options=()
-    [ -n "$BED_DAEMON" ] || options=(--no-wait)
+    [ -n "$BED_DAEMON" ] || options+=(--no-wait)
     bed_ctl create "${options[@]}" "$E2E_DIR/$1.cfg" || fail "guest $1 is not created"
 }
 
@@ -227,3 +231,10 @@ for row in json.load(sys.stdin):
 # A gigabyte of data is not needed to see that data are right: 64 MiB of noise, made once.
 noise() { head -c "$2" /dev/urandom >"$1"; }
 checksum() { sha256sum "$1" | cut -d' ' -f1; }
+
+# tgt [DIR]: an iSCSI target (tests/support/tgt.sh), ended with the case
+. "$E2E_PROJECT/tests/support/tgt.sh"
+tgt() {
+    command -v tgtd >/dev/null || skip "tgtd is missing"
+    tgt_start "$E2E_DIR" || skip "tgtd does not start: $(tail -n 1 "$E2E_DIR/tgtd.log")"
+}

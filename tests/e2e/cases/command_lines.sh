@@ -9,7 +9,7 @@ for program in "${programs[@]}"; do
     wrong=2
     [ "$program" != pvscsi-run ] || wrong=125
     for argument in --nonsense --host; do
-        refused 'required|not expected' "$program" "$argument"
+        refused 'required|not expected|unknown option' "$program" "$argument"
         [ "$STATUS" = $wrong ] || fail "'$program $argument' ended with $STATUS, not $wrong"
     done
 done

@@ -70,6 +70,9 @@ offers "$E2E_DIR/folder/one.cfg" ctl attach demo "$E2E_DIR/folder/o"
 offers "$E2E_DIR/folder/one.cfg" ctl attach demo "file:$E2E_DIR/folder/o"
 offers "$E2E_DIR/folder/one.cfg" ctl attach demo ram:1M,0:0:1:0 "$E2E_DIR/folder/o"
 offers '' ctl detach demo 0:0:0:0 ''
+offers 'demo other' ctl trace ''
+offers '0:0:0:0 1:0:2:0' ctl inject demo ''
+offers 'service-action= sense= short= skip= status=' ctl inject demo 0:0:0:0 s
 offers 'folder' ctl --host f
 unset PVSCSI_HOST
 offers 'demo other' ctl --host "$BED_DIR" destroy ''

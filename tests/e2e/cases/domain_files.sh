@@ -72,15 +72,22 @@ kill -HUP "$BED_DAEMON"
 until_true 10 connectable demo 1 || fail "not taken after it was mended: $(bed_ctl list)"
 bed_ctl destroy demo
 
+# check goes by what the daemon goes by.
+truncate -s 1M /var/tmp/pvscsi-e2e-elsewhere.$$
+refused 'is not in folders of \[allow\]' bed_ctl check "file:/var/tmp/pvscsi-e2e-elsewhere.$$,0:0:0:0"
+says '^0:0:0:0: disk of 4.2 MB, emulated \(block\)$' bed_ctl check "file:$DISK,0:0:0:0"
+
 # A settings file that vanishes does not take the allow-list along.
 mv "$BED_DIR/pvscsid.toml" "$BED_DIR/was.toml"
 kill -HUP "$BED_DAEMON"
 until_true 10 grep -q 'settings stay as they were' "$BED_DIR/pvscsid.log" || fail "not said"
 
-# What is not allowed is not opened.
-truncate -s 1M /var/tmp/pvscsi-e2e-elsewhere.$$
+# What is not allowed is not opened: the domain does not run without it, unless that is asked for.
 config demo "file:/var/tmp/pvscsi-e2e-elsewhere.$$,0:0:0:0" "file:$DISK,0:0:0:1"
-bed_ctl create demo.cfg || true
+refused 'is not in folders of \[allow\]' bed_ctl create demo.cfg
+[ "$STATUS" = 1 ] || fail "status $STATUS"
+[ -z "$(number_of demo)" ] || fail "the domain runs all the same"
+says 'created' bed_ctl create --start-anyway demo.cfg
 rm /var/tmp/pvscsi-e2e-elsewhere.$$
 says 'failed' bed_ctl list demo
 says 'is not in folders of \[allow\]' bed_ctl list demo

@@ -2,6 +2,7 @@
 # A driver domain serves and dom0 has no daemon: pvscsictl does all that is dom0's, at once. Another
 # domain that has a daemon gets at none of it.
 disk there.img 8M
+BED_DIR=$E2E_DIR/bed
 bed_host_start
 driver_domain storage
 storage=$DRIVER

@@ -31,7 +31,7 @@ has 0:0:0:0 0:0:2:0 0:0:3:0 || fail "it has $(rows demo state)"
 restarts
 until_true 10 has 0:0:0:0 0:0:2:0 || fail "the next life has $(rows demo state)"
 cmp xen/demo.cfg before.cfg || fail "the domain's file was changed"
-refuses '0:0:1:0 is left out' bed_ctl check xen/demo.cfg
+says '0:0:1:0 is left out' bed_ctl check xen/demo.cfg
 
 # What fails is not kept, nor what nobody could keep.
 refuses 'no such file' bed_ctl attach --persist demo "file:$E2E_DIR/none.img,0:0:4:0"

@@ -42,5 +42,5 @@ fd = os.open(sys.argv[1], os.O_RDONLY | os.O_EXCL)
 open("held", "w").write("held")
 time.sleep(1000)' "$LOOP"
 read -r _ <held || true # it has no end of line
-guest delta "$LOOP,0:0:0:0,exclusive=no"
+guest --start-anyway delta "$LOOP,0:0:0:0,exclusive=no"
 until_true 10 eval 'rows delta error | grep -q "mounted or in use"' || fail "it is given away"
