@@ -10,23 +10,6 @@
 set -euo pipefail
 # shellcheck source=tests/vm/bed.sh
 . "$(dirname "$0")/bed.sh"
-cases_dir=$vm_dir/cases usual_seconds=150 boot_seconds=60
-# shellcheck source=tests/support/machine.sh
-. "$vm_top/tests/support/machine.sh"
-
-machine_options "$@"
-build=$(realpath -e "${BUILD:-$vm_top/build}") || { echo "build the project first (BUILD names the folder)" >&2; exit 2; }
-machine_programs qemu-system-x86_64 busybox cpio modprobe depmod sg_inq lsscsi fio
-
-vm_build
-machine_job pvscsi-vm
-cp -r "$vm_dir/cases" "$vm_dir/guest/lib.sh" "$vm_top/backend/service/pvscsi.rules" "$vm_top"/tests/support/{bed,case}.sh "$job"
-image_our_programs "$build" "$job/programs.cpio.gz" test-sg-live
-cat "$vm_cache/base.cpio.gz" "$job/programs.cpio.gz" >"$job/initramfs"
-machine_boot() { vm_boot "$job/initramfs" "$job" "$1"; }
-
-if $shell; then
-    (vm_serial=mon:stdio machine_boot 86400)
-    exit
-fi
-machine_cases
+cases_dir=$vm_dir/cases
+vm_build_programs=(test-sg-live)
+vm_main "$@"

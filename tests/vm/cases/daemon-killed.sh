@@ -10,7 +10,7 @@ guest_up "$native"
 dd if=/dev/urandom of=/tmp/data bs=1M count=16 status=none
 for round in 1 2 3; do
     knob ndelay 200000000 # 0.2 s a command: so that some are under way
-    as_guest sg_dd if="$(disk 0)" of=/dev/null bs=512 bpt=16 count=4096 >/tmp/reader 2>&1 &
+    as_guest sg_dd if="$(disk 0)" of=/dev/null bs=512 bpt=16 count=1024 >/tmp/reader 2>&1 &
     reader=$!
     wait_until 20 is_busy "$native" || fail "no command got to the device"
     bed_daemon_kill

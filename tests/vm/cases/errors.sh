@@ -7,6 +7,7 @@ native_node=${debug_nodes[0]}
 guest_node=$(disk 0)
 guest_up "$native_node"
 for _ in 1 2 3 4; do sg_turs "$native_node" && break; done
+for _ in 1 2 3 4; do as_guest sg_turs "$(disk 0)" && break; done
 read_of() { echo "28 00 00 00 $1 00 00 $2 00"; }
 
 knob opts 2 # medium error at blocks 1234h to 123dh

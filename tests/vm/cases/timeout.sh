@@ -6,6 +6,7 @@ scsi_debug dev_size_mb=16
 native_node=${debug_nodes[0]}
 guest_up "$native_node"
 for _ in 1 2 3 4; do sg_turs "$native_node" && break; done
+for _ in 1 2 3 4; do as_guest sg_turs "$(disk 0)" && break; done
 
 knob opts 4
 knob every_nth -1

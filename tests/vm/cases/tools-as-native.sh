@@ -9,10 +9,11 @@ guest_node=$(disk 0)
 guest_up "$native_node"
 # The unit attentions of the start go to whoever comes first.
 for _ in 1 2 3 4; do sg_turs "$native_node" && break; done
+for _ in 1 2 3 4; do as_guest sg_turs "$guest_node" && break; done
 
 same_as_native sg_inq NODE
 same_as_native sg_inq -v NODE
-for page in sv 0x80 0x83 0x84 0x85 0x86 0x87 0x88 0x89 0xb0 0xb1 0xb2 0xb6 0xc0; do
+for page in sv 0x80 0x83 0x84 0x85 0x86 0x87 0x88 0x89 0xb1 0xb2 0xb6 0xc0; do
     same_as_native sg_vpd --page=$page NODE
 done
 same_as_native sg_readcap NODE
@@ -40,6 +41,16 @@ same_as_native sg_write_same --unmap --16 --lba=128 --num=32 --xferlen=512 --in=
 same_as_native sg_raw -r 512 NODE 28 00 7f ff ff ff 00 00 01 00
 same_as_native sg_raw NODE ff 00 00 00 00 00
 same_as_native sg_raw -r 96 NODE 12 00 00 00 24 00
-all_same 41
+all_same 40
+
+# The limits are those of the whole way: the ring's 1024 segments are 8192 blocks, the device has more.
+limits() { grep "$1" | grep -o '[0-9]* blocks'; }
+most='Maximum transfer length'
+native=$(sg_vpd --page=0xb0 "$native_node" | limits "$most")
+[ "${native% *}" -gt 8192 ] || fail "natively $native: nothing is to be lowered"
+[ "$(as_guest sg_vpd --page=0xb0 "$guest_node" | limits "$most")" = "8192 blocks" ] ||
+    fail "the guest is told $(as_guest sg_vpd --page=0xb0 "$guest_node")"
+diff <(sg_vpd --page=0xb0 "$native_node" | grep -v "$most") \
+    <(as_guest sg_vpd --page=0xb0 "$guest_node" | grep -v "$most") || fail "more than that differs"
 guest_down
 scsi_debug_unload

@@ -15,8 +15,20 @@ checked() { # ENTRY STATUS [TEXT]
     [ $status = "$2" ] || fail "status $status of the check of $1, not $2"
     [ -z "${3:-}" ] || grep -q "$3" /tmp/check || fail "it does not say: $3"
 }
-checked "$node,1:0:0:0" 0
-grep -q 'warning' /tmp/check && fail "something is said of a sound disk"
+checked "$node,1:0:0:0" 0 '^1:0:0:0: disk of 17 MB, passed through, naa\.[0-9a-f]*$'
+# Of a sound disk nothing but that its name does not stay; the one that is told instead does.
+[ "$(grep -c 'warning' /tmp/check)" = 1 ] || fail "something is said of a sound disk"
+stays=$(sed -n 's/.*after a boot this name may lead to another unit; expected //p' /tmp/check)
+checked "$stays,1:0:0:0" 0 "$(grep -o 'naa\.[0-9a-f]*$' /tmp/check | head -n 1)"
+grep -q 'warning' /tmp/check && fail "something is said of $stays"
+# What it led to when the domain was given it.
+printf 'name = "later"\nvscsi = [ "%s,1:0:0:0" ]\n' "$node" >/tmp/later.cfg
+mkdir -p "$PVSCSI_HOST/units"
+printf '1:0:0:0\tnaa.1\t%s\n' "$node" >"$PVSCSI_HOST/units/later"
+checked /tmp/later.cfg 1 'and led to naa.1 when the domain was given it'
+# A device without a size.
+must modprobe loop
+checked "$(losetup -f),1:0:0:0" 1 'has a size of 0'
 
 must sg_start --stop "$node"
 checked "$node,1:0:0:0" 0 'it is not ready'
@@ -34,27 +46,11 @@ truncate -s 1000 /tmp/odd.img
 checked file:/tmp/odd.img,1:0:0:0 0 'last 488 bytes'
 
 # Two ways to one disk of LIO, each an initiator of its own.
-core=/sys/kernel/config/target/core/rd_mcp_0/disk
-modprobe tcm_loop || skip "no LIO in this kernel"
-mount -t configfs configfs /sys/kernel/config 2>/dev/null
-must mkdir -p $core
-echo rd_pages=1024 >$core/control
-echo 1 >$core/enable
-for way in 1 2; do
-    port=/sys/kernel/config/target/loopback/naa.500140500000001$way/tpgt_1
-    must mkdir -p $port/lun/lun_0
-    echo naa.500140500000002$way >$port/nexus
-    must ln -s $core $port/lun/lun_0/disk
-done
-ways() { grep -l RAMDISK /sys/class/scsi_generic/*/device/model | cut -d/ -f5; }
-two_ways() { [ "$(ways | wc -l)" = 2 ]; }
-wait_until 20 two_ways || fail "not two ways to the disk: $(ways)"
-mapfile -t sg < <(ways)
-mkdir -p /var/target/pr # LIO notes registrations there
-must sg_persist --out --register --param-sark=0x1234 "/dev/${sg[0]}"
-must sg_persist --out --reserve --param-rk=0x1234 --prout-type=5 "/dev/${sg[0]}"
-checked "/dev/${sg[1]},1:0:0:0" 0 'reserved: write exclusive, registrants only, by key 0x1234'
-must sg_persist --out --release --param-rk=0x1234 --prout-type=5 "/dev/${sg[0]}"
-checked "/dev/${sg[1]},1:0:0:0" 0
+lio_disk
+must sg_persist --out --register --param-sark=0x1234 "$ours"
+must sg_persist --out --reserve --param-rk=0x1234 --prout-type=5 "$ours"
+checked "$theirs,1:0:0:0" 0 'reserved: write exclusive, registrants only, by key 0x1234'
+must sg_persist --out --release --param-rk=0x1234 --prout-type=5 "$ours"
+checked "$theirs,1:0:0:0" 0
 grep -q reserved /tmp/check && fail "it is reserved no more"
 guest_down

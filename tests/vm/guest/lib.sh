@@ -23,17 +23,15 @@ guest_up() {
         (IFS=,; echo "vscsi = [ ${entries[*]} ]")
     } >/tmp/g.cfg
     must pvscsictl create /tmp/g.cfg
-    trap show_logs EXIT
+    at_end show_logs
 }
-show_logs() {
-    local status=$?
-    [ $status = 0 ] || tail -n 30 "$BED_DIR"/*.log
+show_logs() { # STATUS
+    [ "$1" = 0 ] || [ -z "$BED_DIR" ] || tail -n 30 "$BED_DIR"/*.log
 }
 as_guest() { pvscsi-run g -- "$@"; }
 guest_down() {
     must pvscsictl destroy g
     must bed_stop
-    trap - EXIT
 }
 disk() { echo "/dev/pvscsi/0:0:0:$1"; }
 fio_disk() { echo "/dev/pvscsi/0\\:0\\:0\\:$1"; } # to fio a colon parts file names
@@ -68,3 +66,34 @@ all_same() { # NUMBER: as many as there should have been
     [ $different = 0 ] || fail "$different tools differ"
     [ $compared = "$1" ] || fail "$compared comparisons instead of $1"
 }
+
+# lio_disk: a disk of LIO with two ways to it, each an initiator of its own, $ours and $theirs; nobody
+# has registered with it. It stays until the machine ends.
+lio_disk() {
+    local core=/sys/kernel/config/target/core/rd_mcp_0/disk way port sg
+    modprobe tcm_loop || skip "no LIO in this kernel"
+    mount -t configfs configfs /sys/kernel/config 2>/dev/null
+    mkdir -p /var/target/pr # LIO notes registrations there
+    if [ ! -d $core ]; then
+        must mkdir -p $core
+        echo rd_pages=1024 >$core/control
+        echo 1 >$core/enable
+        for way in 1 2; do
+            port=/sys/kernel/config/target/loopback/naa.500140500000001$way/tpgt_1
+            must mkdir -p $port/lun/lun_0
+            echo naa.500140500000002$way >$port/nexus
+            must ln -s $core $port/lun/lun_0/disk
+        done
+    fi
+    wait_until 20 lio_two_ways || fail "not two ways to the disk: $(lio_ways)"
+    mapfile -t sg < <(lio_ways)
+    ours=/dev/${sg[0]} theirs=/dev/${sg[1]}
+    must sg_persist --out --register-ignore --param-sark=0x1 "$ours"
+    must sg_persist --out --clear --param-rk=0x1 "$ours"
+    for way in 1 2 3 4; do # unit attentions
+        sg_turs "$ours"
+        sg_turs "$theirs"
+    done >/dev/null 2>&1
+}
+lio_ways() { grep -l RAMDISK /sys/class/scsi_generic/*/device/model | cut -d/ -f5 | sort -V; }
+lio_two_ways() { [ "$(lio_ways | wc -l)" = 2 ]; }
