@@ -6,6 +6,9 @@
 #include "tests/hostile/innocent.hpp"
 #include "tests/model/traffic.hpp"
 
+#include <algorithm>
+#include <vector>
+
 namespace pvscsi::hostile {
 
 struct Attack {
@@ -16,6 +19,17 @@ struct Attack {
     /// Of what is tried over and over, every so manieth: 1 is all. An emulated machine takes
     /// milliseconds for what is microseconds elsewhere.
     unsigned stride = 1;
+    /// Which of those: as the seed has it.
+    unsigned first = 0;
+
+    /// Every stride-th of `count`, at least one.
+    [[nodiscard]] std::vector<unsigned> some(std::size_t count) const {
+        std::vector<unsigned> numbers;
+        const std::size_t begin = first % std::min<std::size_t>(stride, count);
+        for (std::size_t number = begin; number < count; number += stride)
+            numbers.push_back(static_cast<unsigned>(number));
+        return numbers;
+    }
 };
 
 struct NamedAttack {

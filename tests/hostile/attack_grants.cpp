@@ -62,7 +62,7 @@ void pages_for_reading(Attack& attack) {
 
 void revoked_in_flight(Attack& attack) {
     Guest& guest = attack.guest;
-    for (unsigned i = 0; i < 300; i += attack.stride) {
+    for ([[maybe_unused]] const unsigned i : attack.some(300)) {
         const auto pages = guest.share(16, hv::Access::read_write);
         WireRequest request = guest.read(0, 128);
         for (std::size_t n = 0; n < 16; ++n)
@@ -112,7 +112,7 @@ void ring_taken_back(Attack& attack) {
 /// The data of a READ over the ring itself: the guest's own end of it is all that breaks.
 void ring_as_target(Attack& attack) {
     Guest& guest = attack.guest;
-    for (unsigned i = 0; i < 20; i += attack.stride) {
+    for ([[maybe_unused]] const unsigned i : attack.some(20)) {
         std::fill(guest.memory().begin(), guest.memory().begin() + 4096, std::byte{0x77});
         expect(good(guest.ask(guest.write(0, 8, 0))), "a sound write succeeds");
         WireRequest request = guest.read(0, 8);
@@ -169,7 +169,7 @@ void lying_descriptors(Attack& attack) {
 /// Descriptors whose data land on the descriptors.
 void descriptors_as_target(Attack& attack) {
     Guest& guest = attack.guest;
-    for (unsigned i = 0; i < 200; i += attack.stride) {
+    for ([[maybe_unused]] const unsigned i : attack.some(200)) {
         for (unsigned place = 0; place < 8; ++place)
             describe(guest, place, {guest.ref(40).value(), 0, 4096});
         WireRequest request = indirect(guest, 8);

@@ -33,7 +33,7 @@ void backwards(Attack& attack) {
 
 void overflow_with_requests_in_flight(Attack& attack) {
     Guest& guest = attack.guest;
-    for (unsigned i = 0; i < 20; i += attack.stride) {
+    for ([[maybe_unused]] const unsigned i : attack.some(20)) {
         for (unsigned n = 0; n < ring::ring_size; ++n)
             guest.put(guest.read(n * 200, 200));
         guest.publish();
@@ -64,7 +64,7 @@ void slots_in_use(Attack& attack) {
 
 void indices_of_the_backend(Attack& attack) {
     Guest& guest = attack.guest;
-    for (unsigned i = 0; i < 300; i += attack.stride) {
+    for (const unsigned i : attack.some(300)) {
         const WireRequest request = guest.read(i % 64, 8);
         guest.put(request);
         const std::uint32_t answered = guest.load(PageLayout::rsp_prod);
@@ -82,7 +82,7 @@ void indices_of_the_backend(Attack& attack) {
 
 void garbage_page(Attack& attack) {
     Guest& guest = attack.guest;
-    for (unsigned i = 0; i < 20; i += attack.stride) {
+    for ([[maybe_unused]] const unsigned i : attack.some(20)) {
         for (std::byte& byte : guest.ring_bytes())
             byte = static_cast<std::byte>(attack.random());
         guest.store_index(PageLayout::req_prod, 0x40000000);

@@ -49,7 +49,7 @@ WireRequest any_sound(Attack& attack) {
 
 void every_byte(Attack& attack) {
     constexpr std::uint8_t values[] = {0x00, 0x01, 0x02, 0x1a, 0x7f, 0x80, 0x9a, 0xff};
-    for (std::size_t at = 0; at < sizeof(WireRequest); at += attack.stride)
+    for (const unsigned at : attack.some(sizeof(WireRequest)))
         for (const std::uint8_t value : values) {
             WireRequest request = any_sound(attack);
             std::memcpy(reinterpret_cast<std::byte*>(&request) + at, &value, 1);
@@ -59,7 +59,7 @@ void every_byte(Attack& attack) {
 }
 
 void random_bytes(Attack& attack) {
-    for (unsigned i = 0; i < 3000; i += attack.stride) {
+    for ([[maybe_unused]] const unsigned i : attack.some(3000)) {
         auto request = any_sound(attack);
         auto* bytes = reinterpret_cast<std::uint8_t*>(&request);
         for (unsigned n = attack.random.below(40); n > 0; --n)
@@ -70,7 +70,7 @@ void random_bytes(Attack& attack) {
 }
 
 void segment_counts(Attack& attack) {
-    for (unsigned count = 0; count < 256; count += attack.stride)
+    for (const unsigned count : attack.some(256))
         for (unsigned direction = 0; direction < 5; ++direction) {
             WireRequest request = attack.guest.read(0, 208);
             request.nr_segments = static_cast<std::uint8_t>(count);
@@ -110,7 +110,7 @@ void segments_past_their_page(Attack& attack) {
 void nothing_outside_the_segments(Attack& attack) {
     Guest& guest = attack.guest;
     guest.ask(guest.write(0, 8, 0));
-    for (unsigned i = 0; i < 500; i += attack.stride) {
+    for ([[maybe_unused]] const unsigned i : attack.some(500)) {
         const auto memory = guest.memory();
         std::fill(memory.begin(), memory.end(), std::byte{0x5a});
         // 4 KiB into a place that holds less, or just as much, or more.
@@ -133,7 +133,7 @@ void nothing_outside_the_segments(Attack& attack) {
 }
 
 void unknown_actions(Attack& attack) {
-    for (unsigned act = 0; act < 256; act += attack.stride) {
+    for (const unsigned act : attack.some(256)) {
         WireRequest request = attack.guest.read(0, 8);
         request.act = static_cast<std::uint8_t>(act);
         const WireResponse response = attack.guest.ask(request);
@@ -158,7 +158,7 @@ void addresses(Attack& attack) {
 }
 
 void every_opcode(Attack& attack) {
-    for (unsigned opcode = 0; opcode < 256; opcode += attack.stride)
+    for (const unsigned opcode : attack.some(256))
         for (unsigned i = 0; i < 12; ++i) {
             WireRequest request = attack.guest.read(0, i % 3 * 32);
             request.cmnd[0] = static_cast<std::uint8_t>(opcode);
@@ -175,7 +175,7 @@ void every_opcode(Attack& attack) {
 }
 
 void cdb_lengths(Attack& attack) {
-    for (unsigned opcode = 0; opcode < 256; opcode += attack.stride)
+    for (const unsigned opcode : attack.some(256))
         for (const unsigned length :
              {0u, 1u, 5u, 6u, 9u, 10u, 11u, 12u, 15u, 16u, 17u, 32u, 255u}) {
             WireRequest request = attack.guest.read(0, 1);

@@ -66,7 +66,7 @@ void garbage_state(Attack& attack) {
 void state_jumps(Attack& attack) {
     Guest& guest = attack.guest;
     constexpr unsigned states = 9;
-    for (unsigned pair = 0; pair < states * states; pair += attack.stride) {
+    for (const unsigned pair : attack.some(states * states)) {
         guest.set_state(static_cast<State>(pair / states));
         guest.set_state(static_cast<State>(pair % states));
         if (pair % states % 2 == 0)
@@ -124,7 +124,7 @@ void nodes_rewritten(Attack& attack) {
 void many_nodes(Attack& attack) {
     Guest& guest = attack.guest;
     // Up to the store's quota for a guest.
-    for (unsigned i = 0; i < 1200; i += attack.stride)
+    for (const unsigned i : attack.some(1200))
         guest.set("vscsi-devs/dev-" + std::to_string(i) + "/state", std::string(100, '4'));
     guest.prove_service();
 }

@@ -9,7 +9,7 @@ using xenbus::State;
 namespace {
 
 void events(Attack& attack) {
-    for (unsigned i = 0; i < 200'000; i += attack.stride) {
+    for ([[maybe_unused]] const unsigned i : attack.some(200'000)) {
         attack.guest.kick();
         attack.guest.channel().unmask();
         attack.guest.channel().take();
@@ -20,7 +20,7 @@ void events(Attack& attack) {
 /// Asks to be notified of every single response, and never listens.
 void unanswered_notifications(Attack& attack) {
     Guest& guest = attack.guest;
-    for (unsigned i = 0; i < 3000; i += attack.stride) {
+    for ([[maybe_unused]] const unsigned i : attack.some(3000)) {
         guest.store_index(ring::PageLayout::rsp_event, guest.load(ring::PageLayout::rsp_prod) + 1);
         guest.send(guest.test_unit_ready());
         spin_until("a response is there", [&] { return guest.take().has_value(); });
@@ -30,21 +30,21 @@ void unanswered_notifications(Attack& attack) {
 
 void state_flapping(Attack& attack) {
     Guest& guest = attack.guest;
-    for (unsigned i = 0; i < 4000; i += attack.stride)
+    for ([[maybe_unused]] const unsigned i : attack.some(4000))
         guest.set_state(static_cast<State>(attack.random.below(9)));
     guest.recover();
     guest.prove_service();
 }
 
 void node_writes(Attack& attack) {
-    for (unsigned i = 0; i < 5000; i += attack.stride)
+    for (const unsigned i : attack.some(5000))
         attack.guest.set(i % 2 == 0 ? "ring-ref" : "noise", std::to_string(i));
     attack.guest.prove_service();
 }
 
 void connecting_without_end(Attack& attack) {
     Guest& guest = attack.guest;
-    for (unsigned i = 0; i < 60; i += attack.stride) {
+    for (const unsigned i : attack.some(60)) {
         if (i % 3 == 0)
             for (unsigned n = 0; n < ring::ring_size; ++n)
                 guest.put(guest.read(n, 200));
@@ -77,7 +77,7 @@ void gone_in_flight(Attack& attack) {
 /// The ring is kept full and no response is ever taken.
 void never_listening(Attack& attack) {
     Guest& guest = attack.guest;
-    for (unsigned i = 0; i < 30; i += attack.stride) {
+    for ([[maybe_unused]] const unsigned i : attack.some(30)) {
         for (unsigned n = 0; n < ring::ring_size; ++n)
             guest.put(guest.read(0, 208));
         guest.publish();

@@ -25,7 +25,7 @@ std::map<std::uint16_t, unsigned> ask_all(Guest& guest, const std::vector<WireRe
 }
 
 void one_tag_for_all(Attack& attack) {
-    for (unsigned i = 0; i < 100; i += attack.stride) {
+    for ([[maybe_unused]] const unsigned i : attack.some(100)) {
         std::vector<WireRequest> requests;
         for (unsigned n = 0; n < ring::ring_size; ++n) {
             requests.push_back(n % 2 == 0 ? attack.guest.read(n, 8, n)
@@ -39,7 +39,7 @@ void one_tag_for_all(Attack& attack) {
 }
 
 void abort_of_nothing(Attack& attack) {
-    for (unsigned i = 0; i < 500; i += attack.stride) {
+    for (const unsigned i : attack.some(500)) {
         WireRequest request =
             attack.guest.manage(WireAction::abort, static_cast<std::uint16_t>(attack.random()));
         request.lun = static_cast<std::uint16_t>(i % 3 == 0 ? attack.random() : 0);
@@ -53,7 +53,7 @@ void abort_of_nothing(Attack& attack) {
 }
 
 void abort_of_itself(Attack& attack) {
-    for (unsigned i = 0; i < 200; i += attack.stride) {
+    for ([[maybe_unused]] const unsigned i : attack.some(200)) {
         std::vector<WireRequest> requests;
         for (unsigned n = 0; n < ring::ring_size; ++n) {
             requests.push_back(attack.guest.manage(WireAction::abort, 9));
@@ -67,7 +67,7 @@ void abort_of_itself(Attack& attack) {
 
 void abort_of_everything(Attack& attack) {
     Guest& guest = attack.guest;
-    for (unsigned i = 0; i < 300; i += attack.stride) {
+    for ([[maybe_unused]] const unsigned i : attack.some(300)) {
         std::vector<WireRequest> requests;
         for (unsigned n = 0; n < ring::ring_size / 2; ++n) {
             requests.push_back(guest.read(n * 64, 64, n * 8));
@@ -94,7 +94,7 @@ void abort_of_everything(Attack& attack) {
 
 void reset_storm(Attack& attack) {
     Guest& guest = attack.guest;
-    for (unsigned i = 0; i < 300; i += attack.stride) {
+    for ([[maybe_unused]] const unsigned i : attack.some(300)) {
         std::vector<WireRequest> requests;
         for (unsigned n = 0; n < ring::ring_size; ++n)
             requests.push_back(attack.random.below(3) == 0 ? guest.read(n * 8, 8, n)

@@ -76,6 +76,9 @@ class Runner {
 
   protected:
     model::Random& random() { return random_; }
+    [[nodiscard]] unsigned first() const {
+        return static_cast<unsigned>(options_.seed % options_.stride);
+    }
     const Options& options_;
 
   private:
@@ -117,7 +120,7 @@ class HostRunner final : public Runner {
             Guest guest(machine_, vhost);
             guest.connect();
             guest.prove_service();
-            Attack all{machine_, guest, innocent_.domain(), random(), options_.stride};
+            Attack all{machine_, guest, innocent_.domain(), random(), options_.stride, first()};
             attack(all);
             innocent_.check();
         }
@@ -160,7 +163,7 @@ class GuestRunner final : public Runner {
         Guest guest(machine_, vhost_);
         guest.recover();
         guest.prove_service();
-        Attack all{machine_, guest, bystander_, random(), options_.stride};
+        Attack all{machine_, guest, bystander_, random(), options_.stride, first()};
         attack(all);
         guest.recover();
         guest.prove_service();
@@ -204,7 +207,8 @@ int main(int argc, char** argv) {
     app.add_option("--daemon-pid", options.daemon, "process id of pvscsid");
     app.add_option("--daemon-log", options.daemon_log, "file with what pvscsid prints");
     app.add_option("--only", options.only, "run the attacks with this in their name");
-    app.add_option("--seed", options.seed, "of the random attack")->capture_default_str();
+    app.add_option("--seed", options.seed, "of the random attack, and of which are tried of many")
+        ->capture_default_str();
     app.add_option("--random-seconds", options.random_seconds, "how long it lasts; 0: none")
         ->capture_default_str();
     app.add_option("--patience", options.patience, "seconds that anything may take")
