@@ -2,7 +2,8 @@
 # The bed: Debian's Xen, a dom0 and a PV guest out of Debian packages, built once into a cache
 # folder, and the command that boots it in plain emulation. Sourced by run.sh.
 #
-# DOM0_KERNEL and GUEST_KERNEL name other kernel packages than the one of linux-image-amd64.
+# DOM0_KERNEL and GUEST_KERNEL name other kernel packages than the one of linux-image-amd64, or other
+# metapackages.
 # The project's programs and the bed's own scripts are not part of what is cached: they come with
 # each run.
 
@@ -13,27 +14,42 @@ xen_top=$(cd "$xen_dir/../.." && pwd)
 xen_suite=bookworm
 xen_version=4.17
 xen_dom0_packages="xen-utils-$xen_version xenstore-utils sg3-utils fio kmod lsscsi iproute2 procps cpio e2fsprogs
-    psmisc strace lvm2 systemd-sysv xen-utils-common libsgutils2-1.46-2 libspdlog1.10 libfmt9 liburing2 libtomlplusplus3"
+    psmisc strace lvm2 systemd-sysv xen-utils-common libsgutils2-1.46-2 libspdlog1.10 libfmt9 liburing2 libtomlplusplus3 libiscsi7
+    tgt open-iscsi mtx"
 xen_dom0_boot_modules="crc32c_generic virtio_pci virtio_blk ext4 9p 9pnet_virtio"
 xen_guest_modules="xen-scsifront sd_mod sg sr_mod st ch crc32c_generic crct10dif_generic ext4 xen-gntdev xen-gntalloc xen-evtchn"
+xen_guest_unpacked="mtx"
 xen_guest_programs="bash flock fio lsscsi sha256sum cmp timeout dd mkfs.ext4 e2fsck grep sed tail xenstore-read xenstore-write xenstore-ls
-    sg_inq sg_vpd sg_readcap sg_luns sg_turs sg_requests sg_modes sg_logs sg_unmap sg_write_same sg_dd sgp_dd sg_raw
-    sg_reset sg_persist sg_sync sg_start sg_opcodes sg_get_lba_status sg_compare_and_write"
+    sg_inq sg_vpd sg_readcap sg_luns sg_turs sg_requests sg_modes sg_logs sg_unmap sg_write_same sg_dd sgp_dd sg_raw sg_ses
+    mt tar sg_reset sg_persist sg_sync sg_start sg_opcodes sg_get_lba_status sg_compare_and_write"
+# Most of what a guest unpacks and of the time that fio takes to start. (libiscsi needs those for InfiniBand, too.)
+xen_guest_stubs="librados.so.2 librbd.so.1 libgfapi.so.0 libnbd.so.0 libpmem.so.1 libpmemblk.so.1"
 
 # What is built anew when it changes: the packages, and what is done with them.
 xen_key() { # FUNCTION PACKAGE...
-    declare -f "$1" image_kernel image_modules image_root image_programs image_libraries
+    declare -f "$1" image_kernel image_modules image_root image_programs image_libraries image_stubs
     shift
     apt-cache policy "$@" | sed -n '/^[^ ]/p; s/.*Candidate: //p'
     cat "$xen_top/tests/support/vmlinux.py"
+}
+
+# xen_kernel VARIABLE: the package of the kernel that it names
+xen_kernel() {
+    local name=${!1:-linux-image-amd64} package
+    package=$(image_kernel_package "$name")
+    [ -n "$package" ] || {
+        echo "$1=$name is no package of a kernel, and depends on none; there are: apt-cache search '^linux-image-'" >&2
+        return 1
+    }
+    echo "$package"
 }
 
 # Sets xen_dom0 (xen, vmlinux, dom0.cpio.gz that boots it, root.img) and xen_guest (vmlinux,
 # base.cpio.lz4), folders both.
 xen_build() {
     image_packages
-    xen_dom0_kernel=${DOM0_KERNEL:-$(image_kernel_package)}
-    xen_guest_kernel=${GUEST_KERNEL:-$(image_kernel_package)}
+    xen_dom0_kernel=$(xen_kernel DOM0_KERNEL) || return 1
+    xen_guest_kernel=$(xen_kernel GUEST_KERNEL) || return 1
     # shellcheck disable=SC2086 # a list of words
     image_cached xen-dom0 xen_fill_dom0 < <(xen_key xen_fill_dom0 "$xen_dom0_kernel" \
         "xen-hypervisor-$xen_version-amd64" $xen_dom0_packages libc6
@@ -43,7 +59,7 @@ xen_build() {
     xen_dom0=$image_cache
     image_cached xen-guest xen_fill_guest < <(xen_key xen_fill_guest "$xen_guest_kernel" libc6
         dpkg-query -W -f '${Package} ${Version}\n' bash fio sg3-utils e2fsprogs coreutils libc6 busybox-static
-        echo $xen_guest_modules $xen_guest_programs) || return 1
+        echo $xen_guest_modules $xen_guest_programs $xen_guest_unpacked $xen_guest_stubs) || return 1
     xen_guest=$image_cache
 }
 
@@ -72,22 +88,17 @@ xen_fill_dom0() { # DIR
 }
 
 xen_fill_guest() { # DIR
-    local build=$1 file
+    local build=$1 image_stubs_dir
     image_kernel "$build/kernel" "$xen_guest_kernel" || return 1
     "$xen_top/tests/support/vmlinux.py" "$build/kernel/boot/vmlinuz-$image_kernel_version" "$build/vmlinux" || return 1
     image_root "$build/root"
     # shellcheck disable=SC2086 # lists of words
-    {
-        image_modules "$build/kernel" "$build/root" $xen_guest_modules
-        image_programs "$build/root" $xen_guest_programs
-    } || return 1
-    # fio's libraries bring 30 MB of ICU's tables, which nothing here looks into.
-    for file in "$build"/root/usr/lib/*/libicudata.so.*; do
-        [ ! -e "$file" ] || echo "const char icudt${file##*.so.}_dat[16];" |
-            gcc -shared -fPIC -x c -Wl,-soname,"${file##*/}" -o "$file" - || return 1
-    done
+    image_modules "$build/kernel" "$build/root" $xen_guest_modules &&
+        image_stubs "$build/stubs" fio $xen_guest_stubs &&
+        image_programs "$build/root" $xen_guest_programs &&
+        image_unpacked "$build/root" $xen_guest_unpacked || return 1
     image_pack "$build/root" "$build/base.cpio.lz4"
-    rm -r "$build/root" "$build/kernel"
+    rm -r "$build/root" "$build/kernel" "$build/stubs"
 }
 
 # A root disk that keeps what is written to it, for the boots to come.

@@ -10,20 +10,23 @@
 set -euo pipefail
 # shellcheck source=tests/xen/bed.sh
 . "$(dirname "$0")/bed.sh"
+cases_dir=$xen_dir/bench boot_seconds=180
+# shellcheck source=tests/support/machine.sh
+. "$xen_top/tests/support/machine.sh"
 rounds=3 seconds=2 points=all json=
 while [ $# -gt 0 ]; do
     case $1 in
     --json) json=--json ;;
-    --rounds) rounds=$2; shift ;;
-    --seconds) seconds=$2; shift ;;
+    --rounds | --seconds)
+        [[ ${2:-} =~ ^[1-9][0-9]*$ ]] || { echo "$1 needs a number from 1" >&2; exit 2; }
+        declare "${1#--}=$2"
+        shift ;;
     --quick) rounds=1 points=few ;;
-    *) sed -n '2,/^set -/{/^#/s/^# \{0,1\}//p}' "$0"; exit 2 ;;
+    -h | --help) machine_usage; exit ;;
+    *) echo "unknown argument '$1'; try --help" >&2; exit 2 ;;
     esac
     shift
 done
-cases_dir=$xen_dir/bench boot_seconds=180
-# shellcheck source=tests/support/machine.sh
-. "$xen_top/tests/support/machine.sh"
 cases=(measure) keep=false
 build=$(realpath -e "${BUILD:-$xen_top/build}") || { echo "build the project first (BUILD names the folder)" >&2; exit 2; }
 machine_programs qemu-system-x86_64 busybox cpio lz4 modprobe depmod debootstrap mke2fs fio sg_inq lsscsi python3 zstd

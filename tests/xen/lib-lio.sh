@@ -4,7 +4,7 @@
 
 lio_core=/sys/kernel/config/target/core lio_wwn=naa.5001405000000001
 lio_fabric=/sys/kernel/config/target/xen-pvscsi lio_port=$lio_fabric/$lio_wwn/tpgt_0
-trap 'case_logs; lio_stop' EXIT
+at_end lio_stop
 
 lio_start() {
     modprobe -a target_core_mod target_core_file target_core_pscsi xen-scsiback || skip "no LIO in this kernel"
@@ -35,6 +35,26 @@ lio_lun() {
     must eval "echo 1 >$store/enable"
     must mkdir -p "$lio_port/lun/lun_$1"
     must ln -s "$store" "$lio_port/lun/lun_$1/store"
+}
+# A disk of LIO under dom0's own SCSI, on 16 MiB of its memory; sets lio_own to its /dev/sdX.
+lio_own_port=/sys/kernel/config/target/loopback/naa.5001405000000011/tpgt_1
+lio_own_disk() {
+    local store=$lio_core/rd_mcp_1/own
+    modprobe -a target_core_mod tcm_loop || fail "no LIO in this kernel"
+    [ -d /sys/kernel/config/target ] || must mount -t configfs configfs /sys/kernel/config
+    must mkdir -p "$lio_own_port/lun/lun_0" "$store" /var/target/pr
+    echo rd_pages=4096 >"$store/control"
+    must eval "echo 1 >$store/enable"
+    must eval "echo naa.5001405000000012 >$lio_own_port/nexus"
+    must ln -s "$store" "$lio_own_port/lun/lun_0/store"
+    wait_until $((20 * BED_FACTOR)) lio_own_found
+}
+lio_own_found() {
+    local dir
+    for dir in /sys/block/sd*; do
+        [[ ! -e $dir || $(<"$dir/device/model") != RAMDISK* ]] || { lio_own=/dev/${dir##*/}; return 0; }
+    done
+    return 1
 }
 lio_stop() {
     local dir

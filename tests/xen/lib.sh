@@ -6,15 +6,15 @@
 export BUILD=/pvscsi
 # shellcheck source=tests/support/bed.sh
 . /job/bed.sh
-BED_DIR=/tmp/bed
+BED_DIR=/tmp/bed BED_READY_SECONDS=$((30 * BED_FACTOR)) BED_STOP_SECONDS=$((30 * BED_FACTOR))
 # shellcheck source=tests/xen/lib-leftovers.sh
 . /job/lib-leftovers.sh
 mkdir -p "$BED_DIR" /var/tmp/case
 scratch=/var/tmp/case # on dom0's disk, not in memory
-trap case_logs EXIT
+at_end case_logs
 
-case_logs() { # on failure: the daemon's log, what the guests' kernels say and what the store has
-    local status=$? name
+case_logs() { # STATUS; on failure: the daemon's log, what the guests' kernels say and what the store has
+    local status=$1 name
     [ $status != 0 ] && [ $status != 77 ] || return 0
     [ ! -e "$BED_DIR/pvscsid.log" ] || {
         echo "--- the daemon's log:"
@@ -43,16 +43,18 @@ expect_daemon_alive() { kill -0 "$BED_DAEMON" 2>/dev/null || fail "the daemon is
 # ---- guests
 
 # guest_config NAME [ENTRY...]: an xl file with these vscsi entries; says where. Set before:
-# guest_memory (MB), guest_cpus, guest_extra (kernel arguments), guest_lines (more lines of the file).
+# guest_memory (MB), guest_cpus, guest_extra (kernel arguments; with pvscsi.library it has our programs),
+# guest_lines (more lines of the file).
 guest_memory=320 guest_cpus=1 guest_extra='' guest_lines=''
 guest_config() {
-    local name=$1 file=/tmp/$1.cfg
+    local name=$1 file=/tmp/$1.cfg ramdisk=initramfs
     shift
+    [[ $guest_extra != *pvscsi.library* ]] || ramdisk=initramfs-library
     {
         echo "name = \"$name\""
         echo 'type = "pv"'
         echo 'kernel = "/run/guest/vmlinux"'
-        echo 'ramdisk = "/run/guest/initramfs"'
+        echo "ramdisk = \"/run/guest/$ramdisk\""
         echo "extra = \"console=hvc0 quiet loglevel=1 panic=1 mitigations=off $guest_extra\""
         echo "memory = $guest_memory"
         echo "vcpus = $guest_cpus"
@@ -144,7 +146,7 @@ guest_must() { # NAME COMMANDS...
 # What the guest's kernel has to say of the frontend or of a disk in trouble.
 expect_guest_quiet() { # NAME
     local said
-    said=$(guest_run "$1" "dmesg | grep -E 'Disabling device|illegal rqid|grant still in use|I/O error|BUG|WARNING|Oops'")
+    said=$(guest_run "$1" "dmesg | grep -E 'Disabling device|illegal rqid|grant still in use|I/O error|BUG|WARNING|Oops|timing out command|rejecting I/O|Device offlined|Unable to map request_buffer'")
     [ -z "$said" ] || { echo "$said"; fail "guest $1's kernel complains"; }
 }
 guest_gone() { ! guest_exists "$1"; }

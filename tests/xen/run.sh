@@ -5,7 +5,7 @@
 #
 # BUILD names the build folder (default: build); GUEST_KERNEL=linux-image-... and
 # DOM0_KERNEL=... other kernel packages than Debian's usual one; PACKAGES a folder with the project's
-# packages, which are built else. A case is a bash script that
+# packages; they are built, and kept there, if there is none. A case is a bash script that
 # runs in dom0, with the functions of lib.sh; README.md says how to add one. The logs of a case
 # that failed are kept, and said where.
 set -euo pipefail
@@ -23,14 +23,14 @@ machine_programs qemu-system-x86_64 qemu-img busybox cpio lz4 modprobe depmod de
 
 xen_build
 machine_job pvscsi-xen
-cp -r "$xen_dir"/cases "$xen_dir"/lib*.sh "$xen_top"/tests/support/{bed,case}.sh "$job"
+cp -r "$xen_dir"/cases "$xen_dir"/lib*.sh "$xen_top"/tests/support/{bed,case,kernel_tgt}.sh "$xen_top"/tests/npiv/guest/npiv.sh "$job"
 cp -r "$xen_dir/dom0" "$job"
 mkdir "$job/guest"
 cp "$xen_dir"/guest/* "$job/guest"
 image_pack "$job/guest" "$job/guest.cpio"
 # What README.md shows of an installation, for the case that makes it.
 sed -n '/^    dom0# dpkg/,/^$/s/^    //p' "$xen_top/README.md" >"$job/readme-transcript"
-image_our_programs "$build" "$job/programs.cpio.gz" test-contract test-hostile
+image_our_programs "$build" "$job/programs.cpio.gz" test-contract test-hostile test-fabric
 machine_boot() {
     local name=
     ! read -r name _ <"$job/plan" || [ "$(case_says "$name" boot)" != systemd ] || xen_keep_root "$job/$name.qcow2"
@@ -39,12 +39,8 @@ machine_boot() {
 
 for name in "${cases[@]}"; do
     [ "$(case_says "$name" packages)" = yes ] && [ ! -d "$job/packages" ] || continue
-    if [ -n "${PACKAGES:-}" ]; then
-        mkdir "$job/packages"
-        cp -r "$PACKAGES" "$job/packages/1"
-    else
-        packages_build "$xen_top" "$job/packages/1"
-    fi
+    mkdir "$job/packages"
+    packages_get "$xen_top" "$job/packages/1"
     packages_upgrade "$job/packages/1" "$job/packages/2"
 done
 

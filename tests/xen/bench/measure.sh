@@ -76,29 +76,10 @@ measure_all() {
     done
 }
 
-# dom0's own disk, on LIO's memory as the guest's.
-loop_port=/sys/kernel/config/target/loopback/naa.5001405000000011/tpgt_1
-native_start() {
-    modprobe tcm_loop || fail "no tcm_loop"
-    must mkdir -p "$loop_port/lun/lun_0" "$lio_core/rd_mcp_1/native"
-    echo rd_pages=4096 >"$lio_core/rd_mcp_1/native/control"
-    must eval "echo 1 >$lio_core/rd_mcp_1/native/enable"
-    must eval "echo naa.5001405000000012 >$loop_port/nexus"
-    must ln -s "$lio_core/rd_mcp_1/native" "$loop_port/lun/lun_0/store"
-    wait_until 10 native_found || fail "no native disk"
-    native=/dev/$(basename "$native_dir")
-}
-native_found() {
-    local dir
-    for dir in /sys/block/sd*; do
-        [[ $(<"$dir/device/model") != RAMDISK* ]] || { native_dir=$dir; return 0; }
-    done
-    return 1
-}
-
 lio_start
 lio_lun 0 ramdisk
-native_start
+lio_own_disk || fail "no disk of LIO in dom0"
+native=$lio_own
 lio_guest_start g1 0
 guest_must g1 'wait_lun 0:0:0:0'
 daemon_start
@@ -108,6 +89,12 @@ guest_must g2 'echo 8192 >/sys/module/xen_gntalloc/parameters/limit'
 attach g1 ram:16M,1:0:0:0
 guest_must g1 'wait_lun 1:0:0:0; lsscsi'
 measure_all pvscsid+scsifront also
+idle() { # WHAT
+    begin=$(busy)
+    sleep 5
+    echo "IDLE $1 $(($(busy) - begin))"
+}
+idle "an idle vhost of each backend"
 
 guest_destroy g2
 detach g1 1:0:0:0
@@ -116,6 +103,6 @@ daemon_start --wait event
 attach g1 ram:16M,1:0:0:0
 guest_must g1 'wait_lun 1:0:0:0'
 measure_all pvscsid-event+scsifront
-begin=$(busy)
-sleep 5
-echo "IDLE $(($(busy) - begin))"
+idle "the same with \`event\`"
+daemon_stop
+idle "without ours"

@@ -59,7 +59,8 @@ def main():
               f" {row['dom0_cpu_us_per_io']} | {row['dom0_cpu_ratio_to_kernel']} |")
     for line in open(path, encoding="utf-8", errors="replace"):
         if line.startswith("IDLE"):
-            print(f"\nAn idle vhost of each backend: dom0 busy for {int(line.split()[1]) * 10} ms of 5 s.")
+            what, busy = line[len("IDLE "):].rsplit(maxsplit=1)
+            print(f"\n{what}: dom0 busy for {int(busy) * 10} ms of 5 s.")
 
 
 main()

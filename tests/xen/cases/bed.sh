@@ -5,6 +5,7 @@
 for program in pvscsid pvscsictl; do
     ldd "$(command -v $program)" | grep 'not found' && fail "$program lacks libraries in dom0"
 done
+guest_extra=pvscsi.library
 guest_start_bare g1
 grep ready "$(guest_log g1)"
 [ "$(guest_run g1 'echo one; echo -n two; exit 3')" = "one

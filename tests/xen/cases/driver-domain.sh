@@ -52,6 +52,7 @@ storage_daemon
 guest_must storage 'wait_for 30 grep "taken over luns" /run/pvscsid.log'
 guest_must g1 'touch /tmp/stop'
 guest_end g1 "$job" || fail "verify over hot add and a killed daemon"
+for guest in g1 storage; do expect_guest_quiet $guest; done
 
 # The guest ends: nothing is left, with anybody.
 guest_destroy g1

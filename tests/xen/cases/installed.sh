@@ -65,7 +65,11 @@ first_boot() {
     at_guest 'head -c 8 /dev/sda'
     at_dom0 'pvscsictl list'
 
-    systemd-analyze security --no-pager --threshold=20 pvscsid.service | tail -n 1 || fail "exposed more than 2.0"
+    systemd-analyze security --no-pager --threshold=20 pvscsid.service >/job/exposure || {
+        cat /job/exposure
+        fail "exposed more than 2.0"
+    }
+    tail -n 1 /job/exposure
     under_load systemctl restart pvscsid
     under_load systemctl kill -s KILL pvscsid
     under_load dpkg -i /job/packages/2/pvscsi_*.deb

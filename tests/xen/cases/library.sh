@@ -9,7 +9,7 @@ in_use_begin
 guest_start g1 "$(image_file disk.img 16M),0:0:0:0" "ram:8M,0:0:0:1"
 guest_must g1 'mkdir -p /run/pvscsi; pvscsi-run g1 --list' | tee /tmp/nodes
 [ "$(wc -l </tmp/nodes)" = 2 ] || fail "not two nodes"
-guest_must g1 'pvscsi-run g1 -- sg_inq /dev/pvscsi/0:0:0:0; pvscsi-run g1 -- sg_readcap /dev/pvscsi/0:0:0:0'
+guest_must g1 'pvscsi-run g1 -- sg_inq /dev/pvscsi/0:0:0:0 && pvscsi-run g1 -- sg_readcap /dev/pvscsi/0:0:0:0'
 guest_must g1 'dd if=/dev/urandom of=/tmp/data bs=64k count=64 status=none
     pvscsi-run g1 -- sg_dd if=/tmp/data of=/dev/pvscsi/0:0:0:0 bs=512 bpt=128 &&
     pvscsi-run g1 -- sg_dd if=/dev/pvscsi/0:0:0:0 of=/tmp/back bs=512 bpt=128 count=8192 && cmp /tmp/data /tmp/back'

@@ -8,6 +8,7 @@
 lio_start
 lio_lun 0 file "$scratch/disk.img"
 lio_lun 1 ramdisk
+in_use_begin
 lio_guest_start g1 0 1
 guest_must g1 'wait_lun 0:0:0:0; wait_lun 0:0:0:1; lsscsi -g'
 guest_must g1 'for lun in 0 1; do verify_fio $(disk 0:0:0:$lun) --rw=randwrite --bs=4k --iodepth=8 --size=2m || exit 1; done'
@@ -24,3 +25,6 @@ daemon_stop
 expect_guest_quiet g1
 must xl destroy g1
 wait_until $((30 * BED_FACTOR)) guest_gone g1 || fail "the guest is still there"
+# The kernel leaves the nodes to the toolstack, which does not know them.
+must xenstore-rm "/local/domain/0/backend/vscsi/$(guest_id g1)"
+expect_no_leftovers

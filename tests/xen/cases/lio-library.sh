@@ -1,5 +1,5 @@
 # what: our frontend library in a guest with Linux' xen-scsiback and LIO: list, read, write, verify, indirect, abort, reset, hot add and remove, backend gone and back
-# seconds: 400
+# seconds: 500
 # boot: own
 # shellcheck source=tests/xen/lib.sh
 . /job/lib.sh
@@ -7,6 +7,7 @@
 . /job/lib-lio.sh
 
 scsi_debug dev_size_mb=16
+in_use_begin
 debug_disk=/dev/$(basename "/sys/class/scsi_generic/${debug_nodes[0]##*/}/device/block/"*)
 lio_start
 lio_lun 0 file "$scratch/disk.img"
@@ -18,7 +19,7 @@ guest_must g1 'mkdir -p /run/pvscsi; echo 4096 >/sys/module/xen_gntalloc/paramet
 [ "$(grep -c . /tmp/nodes)" = 2 ] || fail "not two nodes"
 # A vhost belongs to one session; the first one stays until those that joined it have ended.
 session_begin() {
-    guest_begin g1 'rm -f /tmp/up /tmp/stop; pvscsi-run g1 -- bash -c "touch /tmp/up; until [ -e /tmp/stop ]; do sleep 0.2; done; sg_turs /dev/pvscsi/0:0:0:0"'
+    guest_begin g1 'rm -f /tmp/up /tmp/stop; pvscsi-run g1 -- bash -c "touch /tmp/up; until [ -e /tmp/stop ]; do sleep 0.2; done; sg_readcap /dev/pvscsi/0:0:0:0 | grep blocks="'
     session=$guest_job
     guest_must g1 "wait_for $((60 * BED_FACTOR)) test -e /tmp/up"
 }
@@ -27,7 +28,7 @@ session_end() {
     guest_end g1 "$session" || fail "the session did not survive"
 }
 # LIO has unit attentions, for the first command and after most of what follows.
-ready() { guest_must g1 "wait_for $((20 * BED_FACTOR)) pvscsi-run g1 -- sg_turs /dev/pvscsi/0:0:0:$1"; }
+ready() { guest_must g1 "wait_for $((20 * BED_FACTOR)) served_by_library 0:0:0:$1"; }
 ready 0
 ready 1
 guest_must g1 'pvscsi-run g1 -- sg_inq /dev/pvscsi/0:0:0:0 && pvscsi-run g1 -- sg_readcap /dev/pvscsi/0:0:0:1'
@@ -51,10 +52,12 @@ lio_attach g1 2
 ready 2
 guest_must g1 'pvscsi-run g1 -- sg_readcap /dev/pvscsi/0:0:0:2'
 lio_detach g1 2
-guest_must g1 'pvscsi-run g1 --list | grep 0:0:0:2 && exit 1; true'
+guest_run g1 'pvscsi-run g1 --list' >/tmp/nodes
+grep -q 0:0:0:0 /tmp/nodes && grep -q 0:0:0:1 /tmp/nodes || { cat /tmp/nodes; fail "not all nodes are left"; }
+grep -q 0:0:0:2 /tmp/nodes && fail "a LUN that was removed has a node"
 ready 0
 
-# The backend's driver goes, as for a module that is replaced, and comes back.
+# The backend's driver goes, and comes back.
 drivers=/sys/bus/xen-backend/drivers/vscsi
 must eval "echo vscsi-$(guest_id g1)-0 >$drivers/unbind"
 sleep 1
@@ -64,14 +67,25 @@ ready 1
 session_end
 guest_must g1 'time pvscsi-bench g1 0:0:0:1 --rw randwrite --bs 4k --iodepth 8 --runtime 2 --verify'
 
-# An ABORT is the last thing: xen-scsiback never answers a command that LIO has aborted, and from
-# then on neither the guest nor the module can go. The disk takes 4 s, the command may take 1.
+# Nothing of it is left, with the library's guest gone.
+guest_destroy g1
+expect_no_leftovers
+lio_guest_start g1 0 2
+guest_must g1 'mkdir -p /run/pvscsi; echo 4096 >/sys/module/xen_gntalloc/parameters/limit'
+
+# An ABORT is the last thing: when LIO has aborted a command, xen-scsiback answers neither that nor
+# the ABORT, nor a RESET after it; neither the guest nor the module can go from then on. The library
+# gives the connection up in bounded time and says so. The disk takes 4 s, the command may take 1.
 session_begin
-lio_attach g1 2
 ready 2
 knob delay 1000
 began=$SECONDS
 guest_run g1 'pvscsi-run g1 -- sg_raw -t 1 -r 512 /dev/pvscsi/0:0:0:2 28 00 00 00 00 00 00 00 01 00' && fail "a command that takes too long ended well"
 echo "aborted: ended after $((SECONDS - began)) s"
 [ $((SECONDS - began)) -le $((30 * BED_FACTOR)) ] || fail "a command that is never answered took too long to end"
-session_end
+dmesg | grep 'ABORT_TASK: Found referenced' || fail "the ABORT did not come to LIO"
+guest_must g1 'touch /tmp/stop'
+guest_end g1 "$session"
+status=$?
+[ $status != 124 ] || fail "a program of the session hangs"
+echo "LUN 0 in the same session: status $status"

@@ -10,7 +10,7 @@ daemon_start
 in_use_begin
 guest_start g1 "${debug_nodes[0]},0:0:0:0,timeout=$((10 * BED_FACTOR))" "ram:4M,0:0:0:1"
 expect_lun g1 0:0:0:1 connected
-guest_must g1 '[ "$(cat /sys/devices/system/cpu/possible)" = 0 ] && wait_lun 0:0:0:0 && wait_lun 0:0:0:1
+guest_must g1 '[ "$(cat /sys/devices/system/cpu/possible)" = 0 ] && wait_lun 0:0:0:0 && wait_lun 0:0:0:1 || exit 1
     echo 600 >/sys/class/scsi_device/0:0:0:0/device/timeout'
 knob opts 4
 knob every_nth -1

@@ -1,4 +1,4 @@
-# what: xl save and xl restore alone, then restored under another name as a migration does: the daemon knows the files, the I/O goes on
+# what: xl save and xl restore alone, then restored under another name as a migration does: the daemon knows the files, the I/O goes on; another image is refused
 # seconds: 500
 # shellcheck source=tests/xen/lib.sh
 . /job/lib.sh
@@ -16,7 +16,7 @@ guest_begin g1 'verify_until_stopped $(disk 0:0:0:0) --rw=randwrite --bs=4k --io
 verify=$guest_job
 writes_on() { # GUEST: its commands are being answered
     guest_must "$1" 'written() { read -r _ _ _ _ writes _ </sys/block/$(basename $(disk 0:0:0:0))/stat; }
-        written; start=$writes; on() { written; [ $writes -gt $((start + 200)) ]; }; wait_for 60 on'
+        written; start=$writes; on() { written; [ $writes -gt $((start + 200)) ]; }; wait_for 200 on'
 }
 writes_on g1
 save() { # GUEST
@@ -52,6 +52,20 @@ guest_note g1
 expect_lun g1 0:0:0:0 connected
 writes_on g1
 
+# Another image in its place: refused to who comes back, until the right one is there again.
+save g1
+mv "$scratch/disk.img" "$scratch/right.img"
+image_file disk.img 16M >/dev/null
+must xl restore -p "$scratch/saved"
+guest_note g1
+expect_lun g1 0:0:0:0 failed
+pvscsictl list g1 | grep "when the domain was suspended.*pvscsictl accept g1 0:0:0:0" >/dev/null ||
+    fail "it is not said why: $(pvscsictl list g1)"
+mv "$scratch/right.img" "$scratch/disk.img"
+must xl unpause g1
+expect_lun g1 0:0:0:0 connected
+writes_on g1
+
 save g1
 config=$(guest_config g2 "$entry")
 rm /tmp/g1.cfg
@@ -62,6 +76,7 @@ writes_on g2
 guest_must g2 'touch /tmp/stop'
 guest_end g2 "$verify" || fail "the I/O did not survive"
 guest_must g2 'verify_fio $(disk 0:0:0:0) --rw=randwrite --bs=4k --iodepth=8 --size=4m'
+expect_guest_quiet g2
 must xl destroy g2
 unset 'guest_number[g1]'
 expect_no_leftovers
