@@ -46,7 +46,7 @@ job=$(mktemp -d "${TMPDIR:-/tmp}/pvscsi-package.XXXXXX")
 mkdir "$job/share"
 
 # 1. Built; and for the upgrade the same files again with a higher version.
-if ! packages_build "$project" "$job/share/1"; then
+if ! packages_get "$project" "$job/share/1"; then
     result not package-builds
     finish
 fi
