@@ -37,6 +37,8 @@ logs=${PVSCSI_LOGS:-$build/logs}
 mkdir -p "$logs" && logs=$(cd "$logs" && pwd) || exit 1
 jobs=$(nproc)
 export CLICOLOR=0 PYTHONDONTWRITEBYTECODE=1
+# What is compiled in one folder is found by a build in another.
+export CCACHE_NOHASHDIR=1
 
 passed=0 failed=0 skipped=0
 failures=() skips=()
@@ -59,7 +61,7 @@ trap 'echo; end_suites; failures+=("interrupted"); failed=$((failed + 1)); finis
 
 # show_failures LOG: where only this output is kept, the logs are gone.
 show_failures() {
-    grep -aA 15 '^not ok ' "$1" | head -n 120 | sed 's/^/    | /'
+    grep -aA 40 '^not ok ' "$1" | head -n 160 | sed 's/^/    | /'
     echo "    | ... the end of $1:"
     tail -n 25 "$1" | sed 's/^/    | /'
 }
@@ -249,11 +251,12 @@ export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1:exitcod
 export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:exitcode=99:suppressions=$PWD/tests/support/tsan.supp}
 if [ -z "$quick" ]; then
     if sanitize_all; then
+        beside hostile 900 "$asan" bash tests/hostile/run.sh # it mostly waits
         meson_tests meson-asan 1200 "$asan"
-        script hostile 900 "$asan" tests/hostile/run.sh
     fi
     if sanitize_threads; then
         meson_tests meson-tsan 1200 "$tsan" --suite threads
     fi
+    join
 fi
 finish
