@@ -55,8 +55,9 @@ qmp() { # JSON: what it returns; 1 if it is an error
     if [ -z "${qmp_port:-}" ]; then
         exec {qmp_port}<>/dev/ttyS1
         stty -F /dev/ttyS1 raw -echo
-        # Until then the port sent back what came: its greeting, and what that made QEMU say.
-        echo >&"$qmp_port"
+        # Until then the port sent back what came: a part of its greeting, and what that made QEMU say.
+        # This byte is in no JSON: what QEMU has read so far is over.
+        printf '\xff\n' >&"$qmp_port"
         while IFS= read -r -t 2 -u "$qmp_port" line; do :; done
         qmp '{"execute":"qmp_capabilities"}' >/dev/null
     fi
