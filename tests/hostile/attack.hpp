@@ -24,9 +24,18 @@ struct Attack {
 
     /// Every stride-th of `count`, at least one.
     [[nodiscard]] std::vector<unsigned> some(std::size_t count) const {
+        return every(stride, count);
+    }
+    /// Of what the daemon makes a guest wait for (it offers a new connection ever more slowly to
+    /// one that fails): every fifth if not all.
+    [[nodiscard]] std::vector<unsigned> few(std::size_t count) const {
+        return every(std::min(stride, 5u), count);
+    }
+
+  private:
+    [[nodiscard]] std::vector<unsigned> every(std::size_t step, std::size_t count) const {
         std::vector<unsigned> numbers;
-        const std::size_t begin = first % std::min<std::size_t>(stride, count);
-        for (std::size_t number = begin; number < count; number += stride)
+        for (std::size_t number = first % std::min(step, count); number < count; number += step)
             numbers.push_back(static_cast<unsigned>(number));
         return numbers;
     }

@@ -172,7 +172,7 @@ void data(Attack& attack) {
 
 void indices(Attack& attack) {
     Guest& guest = attack.guest;
-    for (int i = 0; i < 10; ++i) {
+    for ([[maybe_unused]] const unsigned i : attack.few(10)) {
         {
             const Flipper flipper([&](model::Random& random) {
                 constexpr std::size_t places[] = {PageLayout::req_prod, PageLayout::req_event,

@@ -31,11 +31,11 @@ const std::string garbage[] = {"",
 void garbage_in(Attack& attack, const std::string& node) {
     Guest& guest = attack.guest;
     guest.disconnect();
-    for (const std::string& text : garbage) {
+    for (const unsigned i : attack.few(std::size(garbage))) {
         guest.make_ring();
         guest.set("ring-ref", std::to_string(guest.ring_ref().value()));
         guest.set("event-channel", std::to_string(guest.channel().port().value()));
-        guest.set(node, text);
+        guest.set(node, garbage[i]);
         guest.set_state(State::initialised);
         guest.be_thrown_out(node + " that is no number");
     }

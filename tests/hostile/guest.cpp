@@ -49,7 +49,17 @@ void Guest::connect() {
     make_ring();
     announce();
     machine_.wait_for_backend(vhost_, State::connected);
+    be_connected();
+}
+
+/// Returns when the backend has seen it: it compares the ring's reference with the one that it
+/// serves when it learns of a new state, and not later.
+void Guest::be_connected() {
     set_state(State::connected);
+    machine_.wait_until("the backend has seen its guest connected", [&] {
+        return machine_.backend_state(vhost_) != State::connected ||
+               machine_.unit_state(vhost_) == State::connected;
+    });
 }
 
 void Guest::disconnect() {
@@ -69,7 +79,7 @@ bool Guest::try_to_connect() {
         return connected || state == State::closing;
     });
     if (connected)
-        set_state(State::connected);
+        be_connected();
     return connected;
 }
 

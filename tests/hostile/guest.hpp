@@ -79,6 +79,7 @@ class Guest {
                                std::size_t page);
     void settle(); ///< both ends closed, then Initialising
     bool try_to_connect();
+    void be_connected();
 
     Machine& machine_;
     Vhost vhost_;

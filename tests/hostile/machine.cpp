@@ -118,6 +118,11 @@ State Machine::backend_state(const Vhost& vhost) {
     return xenbus::state_from_node(read(vhost.backend + "/state")).value_or(State::unknown);
 }
 
+State Machine::unit_state(const Vhost& vhost) {
+    const auto state = read(vhost.backend + "/vscsi-devs/dev-0/state");
+    return xenbus::state_from_node(state).value_or(State::unknown);
+}
+
 bool Machine::backend_has_ended(const Vhost& vhost) {
     const State state = backend_state(vhost);
     return state == State::closing || state == State::closed;

@@ -55,6 +55,7 @@ class Machine {
     std::string read(const std::string& path);
     xenbus::State backend_state(const Vhost& vhost);
     xenbus::State frontend_state(const Vhost& vhost);
+    xenbus::State unit_state(const Vhost& vhost); ///< of its first LUN
     /// The backend serves the connection no more. It need not stay at Closing: it waits for
     /// nothing of a frontend whose connection it has ended.
     bool backend_has_ended(const Vhost& vhost);
