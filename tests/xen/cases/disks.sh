@@ -26,8 +26,9 @@ for lun in 0 1 2; do
     cmp /tmp/guest.sum <(sha256sum <"${backings[$lun]}") || fail "${backings[$lun]} has other contents"
 done
 
-# Connected and idle: what the daemon's threads have had of a processor, by the kernel's own clock, and how often one of
-# them woke up. It looks after its house every 5 s.
+# Connected and idle: how often a thread of the daemon woke up, which is the same on every machine, and what they have
+# had of a processor, by the kernel's own clock, which counts what the machine below does meanwhile. It looks after its
+# house every 5 s.
 processor_ns() { awk '{ sum += $1 } END { printf "%.0f\n", sum }' "/proc/$BED_DAEMON/task/"*/schedstat; }
 wake_ups() { awk '/^voluntary_ctxt_switches/ { sum += $2 } END { print sum }' "/proc/$BED_DAEMON/task/"*/status; }
 sleep $((3 * BED_FACTOR))
@@ -35,8 +36,8 @@ ns=$(processor_ns) wakes=$(wake_ups)
 sleep 20
 ns=$(($(processor_ns) - ns)) wakes=$(($(wake_ups) - wakes))
 echo "idle for 20 s: $((ns / 1000)) us of a processor, $wakes times awake"
-[ $ns -le $((20000000 * BED_FACTOR)) ] || fail "an idle vhost takes $ns ns of 20 s" # 0.1 %
-[ $wakes -le 100 ] || fail "an idle vhost is awake $wakes times in 20 s"
+[ $ns -le $((100000000 * BED_FACTOR)) ] || fail "an idle vhost takes $ns ns of 20 s" # one that looks all the time takes 20 s
+[ $wakes -le 60 ] || fail "an idle vhost is awake $wakes times in 20 s"
 guest_destroy g1
 expect_no_leftovers
 daemon_stop
