@@ -87,7 +87,14 @@ LunNodes::Meaning LunNodes::meaning(const std::string& name, hv::StoreTxn txn) {
 }
 
 LunConfig LunNodes::config(const std::string& name) {
-    const Meaning& said = opened_as_[name] = meaning(name, hv::no_transaction);
+    return config_from(name, meaning(name, hv::no_transaction));
+}
+
+LunConfig LunNodes::config_to_open(const std::string& name) {
+    return config_from(name, opened_as_[name] = meaning(name, hv::no_transaction));
+}
+
+LunConfig LunNodes::config_from(const std::string& name, const Meaning& said) {
     if (said.pdev.empty())
         (void)required(name, "p-dev"); // throws, and says why
     if (!said.mode.empty() && said.mode != "w" && said.mode != "r")
@@ -166,7 +173,7 @@ bool LunNodes::set_served(const LunNode& seen, xenbus::State next, const std::st
     bool as_opened = false;
     const auto write_if_as_opened = [&](hv::StoreTxn txn) -> Result<void> {
         // A toolstack may have made it anew, and it is at `seen` again.
-        as_opened = !opened_as || meaning(name, txn) == opened_as.mapped();
+        as_opened = opened_as && meaning(name, txn) == opened_as.mapped();
         return as_opened ? write(txn) : Result<void>{};
     };
     const auto unmoved = [&](xenbus::State now) { return now == seen.state; };

@@ -43,8 +43,9 @@ class LunNodes {
     [[nodiscard]] std::optional<std::set<std::string>> names();
     /// Throws std::runtime_error with what is missing or malformed.
     [[nodiscard]] xenbus::VirtualAddress address(const std::string& name);
-    /// Remembers, until the unit is served or has failed, what it read.
     [[nodiscard]] LunConfig config(const std::string& name);
+    /// As config(), and set_served() goes by what was read here.
+    [[nodiscard]] LunConfig config_to_open(const std::string& name);
 
     /// What it led to when it was opened; for a successor of this daemon, and nobody else to read.
     [[nodiscard]] std::string identity(const std::string& name) {
@@ -55,8 +56,9 @@ class LunNodes {
     // what is there: a plain write would make a removed unit anew, or take back a removal.
 
     /// The unit is served, by `target` if the toolstack could not know that, and goes from state
-    /// `seen` to `next`; what was remarked earlier is replaced. False: its state, or what config()
-    /// read of it last, was changed meanwhile, and nothing is written; there is an event.
+    /// `seen` to `next`; what was remarked earlier is replaced. False: its state, or what
+    /// config_to_open() read of it, was changed meanwhile, and nothing is written; there is an
+    /// event.
     [[nodiscard]] bool set_served(const LunNode& seen, xenbus::State next,
                                   const std::string& identity, const std::string& warning,
                                   const std::string& target);
@@ -76,6 +78,7 @@ class LunNodes {
         friend bool operator==(const Meaning&, const Meaning&) = default;
     };
     [[nodiscard]] Meaning meaning(const std::string& name, hv::StoreTxn txn);
+    [[nodiscard]] LunConfig config_from(const std::string& name, const Meaning& said);
     [[nodiscard]] std::string required(const std::string& name, const std::string& node);
     [[nodiscard]] std::string optional(const std::string& name, const std::string& node);
     using Change = std::function<Result<void>(hv::StoreTxn)>;

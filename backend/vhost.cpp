@@ -80,6 +80,7 @@ void Vhost::act(State ours, State theirs) {
         forget_suspension();
         if (up)
             return disconnect(ours, State::init_wait);
+        back_at_once_ = false; // it begins as every other
         greet(ours);
         return;
     case State::initialised:

@@ -185,7 +185,7 @@ class Vhost : public std::enable_shared_from_this<Vhost> {
         std::string warned;  ///< of the unit that is served; empty: nothing
         std::chrono::steady_clock::time_point until{}, look_at{};
     };
-    [[nodiscard]] LunConfig config_of(const std::string& node_name);
+    [[nodiscard]] LunConfig with_port(const std::string& node_name, LunConfig config) const;
     [[nodiscard]] std::optional<LunConfig> config_when_reached(const std::string& node_name);
     [[nodiscard]] bool is_back(const LunConfig& config, Reached& reached);
     void look_behind_port(const std::string& node_name, Reached& reached);

@@ -136,7 +136,7 @@ void Vhost::disconnected(State next, bool served) {
         // The frontend may be here anew already: not to be taken for one that a dead daemon left.
         const State theirs = state_of(frontend_);
         back_at_once_ = theirs == State::initialised || theirs == State::connected;
-        begin_round();
+        begin_round(); // of what has failed before, too
         move(state_of(backend_), State::init_wait);
     }
     look();

@@ -42,8 +42,7 @@ std::pair<std::string, std::string> unit_at(const npiv::FcTree& tree, const std:
 
 /// Of a LUN that is served, or has been: with the port that it is reached by as a part of the PDEV,
 /// for nothing else may lead there. Throws if that is not known any more.
-LunConfig Vhost::config_of(const std::string& node_name) {
-    LunConfig config = nodes_.config(node_name);
+LunConfig Vhost::with_port(const std::string& node_name, LunConfig config) const {
     if (config.vport.empty())
         return config;
     const auto place = reached_.find(node_name);
@@ -64,7 +63,7 @@ std::optional<LunConfig> Vhost::config_when_reached(const std::string& node_name
         port_waits_ = true;
         return {};
     }
-    LunConfig config = nodes_.config(node_name);
+    LunConfig config = nodes_.config_to_open(node_name);
     if (config.vport.empty()) {
         reached_.erase(node_name);
         return config;
@@ -175,7 +174,7 @@ void Vhost::try_ports_again() {
                 continue;
             }
             if (lost) {
-                const LunConfig config = config_of(name);
+                const LunConfig config = with_port(name, nodes_.config_to_open(name));
                 if (!is_back(config, reached))
                     continue;
                 let_go(served);

@@ -44,7 +44,7 @@ void Vhost::note_suspension() {
     try {
         UnitRecords::Records units;
         for (const auto& [name, lun] : luns_) {
-            const std::string pdev = config_of(name).pdev;
+            const std::string pdev = with_port(name, nodes_.config(name)).pdev;
             const bool memory = ends_with_the_daemon(pdev);
             if (!lun.failed)
                 units[to_string(nodes_.address(name))] = {
