@@ -18,10 +18,6 @@ using scsi::HostCode;
 using scsi::SenseKey;
 using scsi::Status;
 
-// Devices of before SPC-3 look at its last byte only.
-constexpr std::uint16_t page_room = 0x0ffc;
-constexpr std::array<std::uint8_t, 6> inquiry_identification{
-    scsi::opcode::inquiry, 0x01, scsi::page_identification, page_room >> 8, page_room & 0xff, 0};
 constexpr scsi::Condition not_supported{SenseKey::illegal_request, 0x25, 0x00};
 
 bool reported_luns_changed(const scsi::Condition& attention) noexcept {
@@ -188,7 +184,7 @@ bool UnitWatch::ask_for(Request& request, bool executed) noexcept {
 }
 
 void UnitWatch::ask() noexcept {
-    question_.fetch(inner(), inquiry_identification, page_room,
+    question_.fetch(inner(), scsi::inquiry_identification, scsi::identification_room,
                     [this](const Outcome& outcome) { answered_with(outcome); });
 }
 
@@ -213,7 +209,7 @@ void UnitWatch::answered_with(const Outcome& outcome) noexcept {
     state_ = judge(outcome);
     trouble_ = outcome.host;
     // INQUIRY does not report one; a device that does it all the same has the guest in mind.
-    const auto attention = attention_told(*ring::Cdb::make(inquiry_identification), outcome);
+    const auto attention = attention_told(*ring::Cdb::make(scsi::inquiry_identification), outcome);
     if (attention)
         inner().tell(*attention);
     if (state_ == State::another && on_failure)

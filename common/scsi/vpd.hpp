@@ -4,6 +4,9 @@
 // What is read is checked for its length only; it is compared, never trusted. Thread: any.
 #pragma once
 
+#include "common/scsi/opcode.hpp"
+
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -14,6 +17,16 @@ namespace pvscsi::scsi {
 inline constexpr std::uint8_t page_standard = 0x00; ///< not a page: standard INQUIRY data
 inline constexpr std::uint8_t page_serial_number = 0x80;
 inline constexpr std::uint8_t page_identification = 0x83;
+
+/// What page 83h is asked for with, and the bytes that it may take: devices of before SPC-3 look at
+/// the last byte of an INQUIRY's length only, and FCh of it is the most that is a whole word.
+inline constexpr std::uint16_t identification_room = 0x0ffc;
+inline constexpr std::array<std::uint8_t, 6> inquiry_identification{opcode::inquiry,
+                                                                    0x01,
+                                                                    page_identification,
+                                                                    identification_room >> 8,
+                                                                    identification_room & 0xff,
+                                                                    0};
 
 // Of VPD page 83h (SPC-5 7.7.6) those designators count that name the unit and not the port it is
 // reached by. A page of less than its own length is read as far as it is there.

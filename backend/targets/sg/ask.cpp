@@ -6,7 +6,6 @@
 #include "common/base/sysfs.hpp"
 #include "common/scsi/vpd.hpp"
 
-#include <array>
 #include <fmt/format.h>
 #include <stdexcept>
 
@@ -16,8 +15,6 @@ namespace {
 
 /// Enough for 800 commands with their timeouts.
 constexpr std::size_t allocation = 16'384;
-// Devices of before SPC-3 look at its last byte only.
-constexpr std::uint16_t identification_room = 0x0ffc;
 constexpr std::chrono::seconds patience{5};
 constexpr unsigned most_attentions = 4;
 
@@ -48,12 +45,9 @@ std::optional<scsi::Sense> ask(SgDevice& device, std::span<const std::uint8_t> c
 }
 
 std::optional<std::vector<std::byte>> ask_for_name(SgDevice& device, SgAnswers& answers) {
-    constexpr std::array<std::uint8_t, 6> inquiry{
-        0x12, 0x01, scsi::page_identification, identification_room >> 8, identification_room & 0xff,
-        0};
     constexpr std::uint8_t not_supported = 0x25; // logical unit
-    std::vector<std::uint8_t> data(identification_room);
-    const auto reply = ask(device, inquiry, data, answers);
+    std::vector<std::uint8_t> data(scsi::identification_room);
+    const auto reply = ask(device, scsi::inquiry_identification, data, answers);
     if (!reply)
         return {};
     if (reply->key() == scsi::SenseKey::illegal_request && reply->asc() != not_supported)
