@@ -76,12 +76,8 @@ std::vector<Remark> unknown_policies(const Context& context, const std::vector<L
 }
 
 /// Of a file that is one of several with the same domain.
-std::vector<std::string> contested(const Context& context, const Findings& findings,
+std::vector<std::string> contested(const Definitions& definitions, const Findings& findings,
                                    const std::string& what) {
-    if (findings.domain.empty() || context.definition_files.empty())
-        return {};
-    Definitions definitions(context.definition_files);
-    definitions.refresh([](const std::string&) {});
     auto files = definitions.rivals_of(findings.domain, findings.uuid);
     std::error_code error;
     if (std::none_of(files.begin(), files.end(), [&](const std::string& file) {
@@ -93,13 +89,15 @@ std::vector<std::string> contested(const Context& context, const Findings& findi
                : std::vector<std::string>();
 }
 
-/// Of the file's domain; what is wrong with the file itself is told as such.
-std::vector<std::string> broken_links(const Context& context, const Findings& findings) {
-    std::vector<std::string> lines;
-    if (findings.domain.empty() || context.definitions.empty())
-        return lines;
+/// What other files that the daemon goes by have to do with the file's domain; what is wrong with
+/// the file itself is told as such.
+std::vector<std::string> troubles_of_domain(const Context& context, const Findings& findings,
+                                            const std::string& what) {
+    if (findings.domain.empty())
+        return {};
     Definitions definitions(context.definition_files, context.definitions);
     definitions.refresh([](const std::string&) {});
+    auto lines = contested(definitions, findings, what);
     for (const BrokenLink& link : definitions.broken_links())
         if (link.domain == findings.domain && !link.of_file)
             lines.push_back(link.text);
@@ -152,10 +150,8 @@ CheckResult check(Context& context, const std::string& what) {
     for (auto* const more : {&looked.notes, &asked.warnings})
         std::move(more->begin(), more->end(), std::back_inserter(warnings));
     CheckResult result = result_of(findings);
-    for (std::string& line : contested(context, findings, what))
+    for (std::string& line : troubles_of_domain(context, findings, what))
         result.warnings.push_back(std::move(line));
-    for (const std::string& line : broken_links(context, findings))
-        result.warnings.push_back(line);
     result.outcomes = std::move(outcomes);
     return result;
 }

@@ -18,7 +18,6 @@ namespace pvscsi::ctl {
 namespace {
 
 using nlohmann::json;
-using pvscsi::printable;
 
 std::string time_text(std::uint64_t seconds) {
     const auto days = seconds / 86400;

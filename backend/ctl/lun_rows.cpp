@@ -12,8 +12,6 @@ namespace pvscsi::ctl {
 
 namespace {
 
-using pvscsi::printable;
-
 const char* mode_of(const LunRow& row) {
     return row.read_only ? "ro" : "rw";
 }
