@@ -172,17 +172,13 @@ void Vports::look() {
     look_later();
     const FcView now = view();
     hold_commands_of(now);
-    std::map<Wwn, const FcVport*> there;
-    for (const FcVport& vport : now.vports)
-        there[vport.names.port] = &vport;
     std::vector<Wwn> idle;
     for (auto& [name, port] : ports_) {
-        const auto place = there.find(name);
-        const FcVport* const vport = place == there.end() ? nullptr : place->second;
+        const FcVport* const vport = now.vport(name);
         if (vport != nullptr && port.work == Work::none)
             tell(port, fmt::format("state=\"{}\"", to_string(vport->state)));
         if (vport != nullptr)
-            this->name(port, *vport);
+            give_name(port, *vport);
         else if (is_to_be_made(port))
             make(port);
         if (damage_.empty() && is_idle(port))

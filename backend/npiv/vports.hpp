@@ -123,7 +123,7 @@ class Vports : public std::enable_shared_from_this<Vports> {
     [[nodiscard]] std::string step(Port& port, const FcUnitName& unit);
     [[nodiscard]] std::string awaited_unit(Port& port, const FcVport& vport, FcUnitName unit);
     void released(Wwn name);
-    void name(Port& port, const FcVport& vport);
+    void give_name(Port& port, const FcVport& vport);
 
     void make(Port& port);
     void made(Port& port, const std::optional<VportRefusal>& refusal);

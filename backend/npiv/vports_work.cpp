@@ -77,7 +77,7 @@ void Vports::made(Port& port, const std::optional<VportRefusal>& refusal) {
 
 /// Only one that has logged in: while libfc does so it looks at the name twice, and a longer one in
 /// between is a NULL pointer to it (fc_lport_enter_ns, Linux 6.1), which takes the whole host down.
-void Vports::name(Port& port, const FcVport& vport) {
+void Vports::give_name(Port& port, const FcVport& vport) {
     if (port.named || port.work != Work::none || vport.state != VportState::active)
         return;
     port.named = true;
