@@ -16,8 +16,9 @@ sg_raw -r 2048 -o $SCRATCH/back $NODE 28 00 00 00 00 00 00 00 01 00; sha256sum <
 sg_requests $NODE
 EOF
 sed 's/-r 2048/-r 512/' /tmp/list >/tmp/list.512
-# virtio-scsi has the kernel look at the disk as well: whether that takes the device's word is a race natively.
-sed '1s/$/ >\/dev\/null 2>\&1/' /tmp/list.512 >/tmp/list.quiet
+# virtio-scsi has the kernel look at the disk as well: whether that takes the device's word is a race natively, and then
+# the daemon finds the new size when it looks after its house, which is every 5 s.
+sed '1s/.*/sleep 6; for i in 1 2 3 4; do sg_turs $NODE; done >\/dev\/null 2>\&1; :/' /tmp/list.512 >/tmp/list.quiet
 # As list.sh, but the first unit attentions are part of what is looked at.
 sed '/sg_turs.*dev.null/d' /job/list.sh >/tmp/look.sh
 
