@@ -125,7 +125,11 @@ Daemon::Daemon(const DaemonOptions& options)
             lost_store_ = true;
             end(true); // the guests are not told anything now; the next daemon goes on
         },
-        [this] { domains_changed(); });
+        [this] { domains_changed(); },
+        [this] {
+            if (host_mode_)
+                host_mode_->vhost_came();
+        });
     watch_domains();
     listen(options);
     wait_for_signal();
@@ -168,7 +172,7 @@ void Daemon::watch_domains() {
     domains_ = std::make_shared<DomainWatch>(
         control_, *store_, hypervisor_->self(), config::domain_file_patterns(settings_, host_dir_),
         config::defined_domains_dir(host_dir_), &guest_devices_);
-    host_mode_ = std::make_shared<HostMode>(control_, *store_, hypervisor_->self());
+    host_mode_ = std::make_shared<HostMode>(control_, *store_, hypervisor_->self(), vports_);
     host_mode_->look();
     domains_changed();
 }

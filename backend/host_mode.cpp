@@ -35,16 +35,20 @@ bool is_detached(const LunEntry& lun) {
 } // namespace
 
 HostMode::HostMode(boost::asio::io_context& control, hv::Store& store, DomId self,
-                   std::filesystem::path sysfs, std::chrono::milliseconds interval)
-    : store_(store), self_(self), sysfs_(std::move(sysfs)), interval_(interval), timer_(control) {}
+                   std::shared_ptr<npiv::Vports> vports, std::filesystem::path sysfs,
+                   std::chrono::milliseconds interval)
+    : store_(store), self_(self), sysfs_(std::move(sysfs)), interval_(interval), timer_(control),
+      ports_(store, std::move(vports)) {}
 
 void HostMode::look() {
     auto now = sysfs::names_in(sysfs_ / "bus" / "scsi" / "devices");
     for (std::string& name : sysfs::names_in(sysfs_ / "class" / "scsi_generic"))
         now.push_back(std::move(name));
-    if (now != seen_) {
+    if (ports_.tend() || now != seen_) {
         try {
-            seen_ = follow_all() ? std::move(now) : std::vector<std::string>();
+            seen_.reset(); // unless all of it can be done
+            if (follow_all())
+                seen_ = std::move(now);
         } catch (const std::exception& error) {
             log::warning("host adapters of guests: {}", error.what());
         }
@@ -66,12 +70,24 @@ bool HostMode::follow_all() {
     return settled;
 }
 
+/// What a vhost is to have.
+struct HostMode::Wanted {
+    std::map<std::string, toolstack::Lun> luns; ///< by VDEV
+    /// Of one that is not among them: whether it is to go.
+    std::function<bool(const LunEntry&)> goes = [](const LunEntry&) { return true; };
+
+    Wanted(std::vector<toolstack::Lun> list) { // NOLINT: that is what it is
+        for (toolstack::Lun& lun : list)
+            luns.emplace(to_string(lun.vdev), std::move(lun));
+    }
+};
+
 /// What one transaction does to a vhost.
 struct HostMode::Change {
     hv::Store& store;
     hv::StoreTxn txn;
     const VhostEntry& vhost;
-    std::map<std::string, const toolstack::Lun*> wanted; ///< by VDEV
+    Wanted wanted;
     bool tell_guest = false;
     bool settled = true;
 
@@ -90,15 +106,15 @@ struct HostMode::Change {
 
     Result<void> make() {
         for (const LunEntry& lun : vhost.luns) {
-            const bool stays = wanted.contains(lun.vdev) && !is_detached(lun);
-            if (stays)
-                wanted.erase(lun.vdev);
+            const bool stays = wanted.luns.contains(lun.vdev) || !wanted.goes(lun);
+            if (stays && !is_detached(lun))
+                wanted.luns.erase(lun.vdev);
             else if (auto done = leave(lun); !done)
                 return done;
         }
-        for (const auto& [vdev, lun] : wanted) {
+        for (const auto& [vdev, lun] : wanted.luns) {
             tell_guest = true;
-            if (auto done = toolstack::write_lun(store, txn, vhost.vhost, *lun); !done)
+            if (auto done = toolstack::write_lun(store, txn, vhost.vhost, lun); !done)
                 return unexpected(done.error());
         }
         if (!tell_guest || is_apart(vhost))
@@ -110,16 +126,36 @@ struct HostMode::Change {
 
 bool HostMode::follow(const VhostEntry& vhost) {
     const auto list = toolstack::parse_vscsi({vhost.host});
-    if (list.luns.size() != 1 || list.luns.front().pdev.kind != config::PdevKind::address) {
-        if (warned_.insert(vhost.vhost.back()).second)
-            log::warning("vhost={} its node host is damaged: \"{}\"", vhost.vhost.back(),
-                         log::escaped(vhost.host));
-        return true;
-    }
-    const toolstack::Lun& entry = list.luns.front();
+    const auto kind = list.luns.size() == 1 ? list.luns.front().pdev.kind : config::PdevKind::null;
+    if (kind == config::PdevKind::address)
+        return follow_adapter(vhost, list.luns.front());
+    if (kind == config::PdevKind::vport)
+        return follow_port(vhost, list.luns.front());
+    if (warned_.insert(vhost.vhost.back()).second)
+        log::warning("vhost={} its node host is damaged: \"{}\"", vhost.vhost.back(),
+                     log::escaped(vhost.host));
+    return true;
+}
+
+bool HostMode::follow_adapter(const VhostEntry& vhost, const toolstack::Lun& entry) {
     const auto units =
         toolstack::units_of({entry.pdev.address.host, vhost.host_place}, entry, sysfs_);
     warn_of(vhost.vhost, units.beyond);
+    return change(vhost, [&](const VhostEntry&) { return Wanted(units.luns); });
+}
+
+bool HostMode::follow_port(const VhostEntry& vhost, const toolstack::Lun& entry) {
+    const PortSight sight = ports_.look(vhost.vhost, entry);
+    tell(vhost.vhost, sight.trouble);
+    return change(vhost, [&](const VhostEntry& now) {
+        Wanted wanted(luns_seen(sight, entry, now.luns));
+        wanted.goes = [&](const LunEntry& lun) { return has_gone(sight, lun); };
+        return wanted;
+    });
+}
+
+/// False: it is to be looked at again soon.
+bool HostMode::change(const VhostEntry& vhost, const Choose& choose) {
     bool settled = false;
     const auto done = hv::transact(store_, [&](hv::StoreTxn txn) -> Result<void> {
         settled = true;
@@ -132,9 +168,7 @@ bool HostMode::follow(const VhostEntry& vhost) {
             settled = false;
             return {};
         }
-        Change change{store_, txn, **now, {}};
-        for (const toolstack::Lun& lun : units.luns)
-            change.wanted.emplace(to_string(lun.vdev), &lun);
+        Change change{store_, txn, **now, choose(**now)};
         auto made = change.make();
         settled = change.settled;
         return made;
@@ -143,6 +177,23 @@ bool HostMode::follow(const VhostEntry& vhost) {
         log::warning("vhost={} cannot follow its host adapter error=\"{}\"", vhost.vhost.back(),
                      done.error().message());
     return done && settled;
+}
+
+/// In the vhost's own node: there may be no LUN that could bear it.
+void HostMode::tell(const toolstack::Vhost& vhost, const std::string& trouble) {
+    std::string& told = troubles_[vhost.back()];
+    if (told == trouble)
+        return;
+    told = trouble;
+    if (!trouble.empty())
+        log::info("vhost={} port: {}", vhost.back(), trouble);
+    (void)hv::transact(store_, [&](hv::StoreTxn txn) -> Result<void> {
+        const std::string node = vhost.back() + "/error";
+        if (const auto there = store_.read(vhost.back() + "/state", txn); !there)
+            return unexpected(there.error());
+        return trouble.empty() ? toolstack::remove_if_there(store_, txn, node)
+                               : store_.write(node, trouble, txn);
+    });
 }
 
 void HostMode::warn_of(const toolstack::Vhost& vhost, const std::vector<std::string>& beyond) {

@@ -32,9 +32,10 @@ constexpr std::chrono::milliseconds postponement{50};
 } // namespace
 
 Registry::Registry(Surroundings& around, std::vector<std::unique_ptr<Worker>>& workers,
-                   std::function<void()> store_lost, std::function<void()> domains_changed)
+                   std::function<void()> store_lost, std::function<void()> domains_changed,
+                   std::function<void()> vhost_came)
     : around_(around), workers_(workers), store_lost_(std::move(store_lost)),
-      domains_changed_(std::move(domains_changed)),
+      domains_changed_(std::move(domains_changed)), vhost_came_(std::move(vhost_came)),
       root_(xenbus::backend_root(around.hypervisor.self())),
       toolstack_(around.hypervisor.self() == toolstack::toolstack_domain),
       store_event_(around.control, around.store.fd()), postponed_(around.control),
@@ -189,6 +190,7 @@ void Registry::add(const Key& key) {
         (void)around_.store.watch(xenbus::domain_path(key.guest) + shutdown_node,
                                   token + shutdown_token);
     log::info("vhost={} found", vhost->backend());
+    vhost_came_();
     vhosts_[key] = {std::move(vhost), look_burst, std::chrono::steady_clock::now()};
 }
 

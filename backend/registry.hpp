@@ -23,10 +23,11 @@ class Registry {
   public:
     /// Throws std::system_error if the store can't be watched. `store_lost` is called when the
     /// connection to the store has broken: nothing can be known or told from then on;
-    /// `domains_changed` when a domain has come or gone.
+    /// `domains_changed` when a domain has come or gone, `vhost_came` when a vhost has.
     Registry(
         Surroundings& around, std::vector<std::unique_ptr<Worker>>& workers,
-        std::function<void()> store_lost, std::function<void()> domains_changed = [] {});
+        std::function<void()> store_lost, std::function<void()> domains_changed = [] {},
+        std::function<void()> vhost_came = [] {});
     ~Registry();
 
     /// Tells all frontends that the backend goes, and ends all connections; `closed` when every
@@ -93,6 +94,7 @@ class Registry {
     std::vector<std::unique_ptr<Worker>>& workers_;
     std::function<void()> store_lost_;
     std::function<void()> domains_changed_;
+    std::function<void()> vhost_came_;
     const std::string root_;
     const bool toolstack_; ///< this is dom0, which is told of domains and clears away after them
     std::map<Key, Entry> vhosts_;

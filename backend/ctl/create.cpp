@@ -33,6 +33,8 @@ std::vector<Remark> used_elsewhere(Context& context, const XlFile& file,
 }
 
 std::size_t number_of_luns(const Lun& entry) {
+    if (entry.pdev.kind == config::PdevKind::vport)
+        return 0; // nobody knows yet what its port will see
     const auto host = entry.whole_host ? host_of(entry) : unexpected(config::Refusal{});
     return host ? units_of(*host, entry).luns.size() : 1;
 }

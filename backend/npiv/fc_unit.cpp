@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 
 namespace pvscsi::backend::npiv {
 
@@ -56,7 +57,7 @@ class Search {
         else if (sg.second.empty())
             nearest_ = {"the unit has no sg node", "the sg driver: modprobe sg"};
         else
-            found_.push_back({"/dev/" + sg.second, sg.first, target});
+            found_.push_back({"/dev/" + sg.second, sg.first, target, name_.lun});
     }
 
     /// Its address and its sg node.
@@ -112,6 +113,31 @@ Expected<FcUnit, Refusal> find_fc_unit(const FcTree& tree, const FcUnitName& nam
 Expected<FcUnit, Refusal> find_fc_unit(const FcTree& tree, const FcView& view,
                                        const FcUnitName& name) {
     return Search(tree, view, name).find();
+}
+
+std::vector<FcUnit> units_behind(const FcTree& tree, const FcView& view, Wwn through) {
+    constexpr std::uint64_t method = 0xc000; // of addressing
+    const FcPort* const port = view.port(through);
+    if (port == nullptr)
+        return {};
+    std::map<std::pair<unsigned, std::uint64_t>, FcUnit> units;
+    const fs::path devices = tree.sysfs() / "bus" / "scsi" / "devices";
+    for (const std::string& name : sysfs::names_in(devices)) {
+        const auto pdev = config::parse_pdev(name);
+        if (!pdev || pdev->kind != config::PdevKind::address || pdev->address.host != port->host)
+            continue;
+        const auto& [host, channel, id, lun] = pdev->address;
+        const auto sg = sysfs::only_name_in(devices / name / "scsi_generic");
+        for (const FcRemotePort& target : view.remote_ports)
+            if (target.host == host && target.channel == channel && target.target == id &&
+                !sg.empty())
+                units[{id, lun}] = {"/dev/" + sg, name, target,
+                                    (lun & method) == flat_space ? lun & ~method : lun};
+    }
+    std::vector<FcUnit> all;
+    for (auto& [place, unit] : units)
+        all.push_back(std::move(unit));
+    return all;
 }
 
 } // namespace pvscsi::backend::npiv

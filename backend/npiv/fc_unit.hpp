@@ -25,6 +25,7 @@ struct FcUnit {
     std::string node;    ///< "/dev/sg3"
     std::string address; ///< "2:0:0:5"
     FcRemotePort target;
+    std::uint64_t lun = 0; ///< as an array numbers it, not the kernel
 };
 /// Also one whose target port does not answer now: the device is there until dev_loss_tmo is over.
 /// Refused: no such port, target or unit, or several paths to it.
@@ -33,5 +34,8 @@ struct FcUnit {
 /// The same with ports that have been read before.
 [[nodiscard]] Expected<FcUnit, config::Refusal> find_fc_unit(const FcTree& tree, const FcView& view,
                                                              const FcUnitName& name);
+
+/// All units behind a port of this host that have an sg node, by their addresses.
+[[nodiscard]] std::vector<FcUnit> units_behind(const FcTree& tree, const FcView& view, Wwn through);
 
 } // namespace pvscsi::backend::npiv

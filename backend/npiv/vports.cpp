@@ -64,13 +64,27 @@ void Vports::begin() {
     look_from_now_on();
 }
 
-VportAccess Vports::reach(const VportWish& wish) {
+Vports::Port& Vports::port_of(const VportWish& wish) {
     if (!damage_.empty())
         throw std::runtime_error(damage_);
-    const WwnPair names = names_for(wish);
-    Port& port = port_for(wish, names);
-    VportAccess access{names.port, lease_of(port), {}};
-    access.awaited = step(port, wish.unit);
+    return port_for(wish, names_for(wish));
+}
+
+VportAccess Vports::reach(const VportWish& wish) {
+    Port& port = port_of(wish);
+    FcVport vport;
+    VportAccess access{port.record.names.port, lease_of(port), awaited_login(port, vport)};
+    if (access.awaited.empty())
+        access.awaited = awaited_unit(port, vport, wish.unit);
+    return access;
+}
+
+VportAccess Vports::hold(const VportWish& wish) {
+    Port& port = port_of(wish);
+    FcVport vport;
+    VportAccess access{port.record.names.port, lease_of(port), awaited_login(port, vport)};
+    if (access.awaited.empty())
+        scan_all(port, vport);
     return access;
 }
 
@@ -99,8 +113,8 @@ const FcView& Vports::view() {
     return view_;
 }
 
-/// What is waited for; empty: nothing.
-std::string Vports::step(Port& port, const FcUnitName& unit) {
+/// What is waited for; empty: nothing, and this is the port.
+std::string Vports::awaited_login(Port& port, FcVport& vport) {
     const std::string name = to_string(port.record.names.port);
     if (port.work == Work::making)
         return "the port " + name + " is being made";
@@ -116,7 +130,7 @@ std::string Vports::step(Port& port, const FcUnitName& unit) {
             make(port);
         return port.refusal ? port.refusal->why.reason : "the port " + name + " is being made";
     }
-    const FcVport vport = *found; // the next view() ends what this one has told
+    vport = *found; // the next view() ends what this one has told
     if (vport.names != port.record.names)
         refuse({"somebody else has made a virtual port " + name + " with the WWNN " +
                     to_string(vport.names.node),
@@ -124,7 +138,7 @@ std::string Vports::step(Port& port, const FcUnitName& unit) {
     if (vport.state != VportState::active)
         return fmt::format("the port {} is not logged in to the fabric: {} (before: {})", name,
                            to_string(vport.state), to_string(vport.last_state));
-    return awaited_unit(port, vport, unit);
+    return {};
 }
 
 std::string Vports::awaited_unit(Port& port, const FcVport& vport, FcUnitName unit) {

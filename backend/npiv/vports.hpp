@@ -81,6 +81,9 @@ class Vports : public std::enable_shared_from_this<Vports> {
     /// Looks how far it is, and sees to what is missing. To be called again until nothing is
     /// awaited; the port stays while the lease of the last call is kept.
     [[nodiscard]] VportAccess reach(const VportWish& wish);
+    /// The same for all that the port sees: nothing is awaited once it is logged in. Has the kernel
+    /// look now and then for LUNs that have come into a mask, which it is not told of.
+    [[nodiscard]] VportAccess hold(const VportWish& wish);
 
     [[nodiscard]] std::vector<VportStatus> list() const;
     /// By hand, for a SAN to be set up for it: it stays until it is deleted by hand, or a guest has
@@ -108,6 +111,7 @@ class Vports : public std::enable_shared_from_this<Vports> {
         Clock::time_point idle_since{}; ///< while there is no lease
         Clock::time_point retry_at{};   ///< not asked again before
         Clock::time_point scan_at{};    ///< nor its target
+        Clock::time_point look_at{};    ///< nor all of them
         std::optional<VportRefusal> refusal;
         std::string said;   ///< the last state that was logged
         bool named = false; ///< it has been seen to, since the port was made
@@ -120,7 +124,8 @@ class Vports : public std::enable_shared_from_this<Vports> {
     void require_not_given(const VportWish& wish, Wwn name) const;
     [[nodiscard]] Wwn host_port_for(const VportWish& wish);
     [[nodiscard]] std::shared_ptr<const Lease> lease_of(Port& port);
-    [[nodiscard]] std::string step(Port& port, const FcUnitName& unit);
+    [[nodiscard]] Port& port_of(const VportWish& wish);
+    [[nodiscard]] std::string awaited_login(Port& port, FcVport& vport);
     [[nodiscard]] std::string awaited_unit(Port& port, const FcVport& vport, FcUnitName unit);
     void released(Wwn name);
     void give_name(Port& port, const FcVport& vport);
@@ -130,6 +135,8 @@ class Vports : public std::enable_shared_from_this<Vports> {
     void remove_idle(Port& port);
     void removed(Port& port, const std::optional<VportRefusal>& refusal);
     void scan(Port& port, const FcRemotePort& target, std::uint64_t lun);
+    void scan_all(Port& port, const FcVport& vport);
+    void scan(Port& port, unsigned host, std::string what);
     void forget(const Port& port);
     void save() const;
     /// Does it on the port's thread, then `then` on the control thread if this is still there.

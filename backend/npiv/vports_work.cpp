@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::chrono::seconds retry_pause{1};
 constexpr std::chrono::seconds scan_pause{5};
+constexpr std::chrono::seconds look_pause{30};
 
 } // namespace
 
@@ -101,12 +102,23 @@ void Vports::scan(Port& port, const FcRemotePort& target, std::uint64_t lun) {
     constexpr std::uint64_t first_flat = 256;
     constexpr std::uint64_t flat_space = 0x4000;
     const auto number = lun < first_flat ? lun : lun | flat_space;
-    const auto attribute = place_.tree.sysfs() / "class" / "scsi_host" /
-                           ("host" + std::to_string(target.host)) / "scan";
+    scan(port, target.host, fmt::format("{} {} {}", target.channel, *target.target, number));
+}
+
+/// For a guest that has all of them.
+void Vports::scan_all(Port& port, const FcVport& vport) {
+    if (Clock::now() < port.look_at || port.work != Work::none || !vport.host)
+        return;
+    port.look_at = Clock::now() + look_pause;
+    scan(port, *vport.host, "- - -");
+}
+
+void Vports::scan(Port& port, unsigned host, std::string what) {
+    const auto attribute =
+        place_.tree.sysfs() / "class" / "scsi_host" / ("host" + std::to_string(host)) / "scan";
     apart(
         port, Work::scanning,
-        [write = place_.write, attribute,
-         text = fmt::format("{} {} {}", target.channel, *target.target, number)] {
+        [write = place_.write, attribute, text = std::move(what)] {
             return write(attribute, text);
         },
         [](Vports& self, Port&, const Written&) { self.viewed_at_ = {}; });

@@ -71,6 +71,8 @@ std::unique_ptr<Target> make_target(const LunConfig& config, const OpenedFor& wh
     case config::PdevKind::wwn:
     case config::PdevKind::fc:
         return open_unit(config, *pdev);
+    case config::PdevKind::vport:
+        throw std::runtime_error(fmt::format("\"{}\": a port is no unit", config.pdev));
     case config::PdevKind::iscsi:
         return open_iscsi_target(*pdev, config, whom);
     case config::PdevKind::file:

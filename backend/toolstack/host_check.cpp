@@ -139,6 +139,8 @@ std::vector<Remark> check_backings(const std::vector<Lun>& luns, const devices::
     for (const Lun& lun : luns) {
         if (config::backing_key(lun.pdev).empty() || !config::unserved(lun.pdev.kind).empty())
             continue;
+        if (lun.pdev.kind == PdevKind::vport)
+            continue; // it is made when the domain appears
         if (lun.whole_host) {
             if (const auto host = host_of(lun, roots.sys); !host)
                 mistakes.push_back(
@@ -200,6 +202,7 @@ std::string target_by_name(const Pdev& pdev) {
     case PdevKind::address:
     case PdevKind::wwn:
     case PdevKind::fc:
+    case PdevKind::vport:
         return "sg";
     case PdevKind::device:
         break;

@@ -46,8 +46,19 @@ Result<void> write_back(hv::Store& store, hv::StoreTxn txn, const Vhost& vhost) 
     return NodeWriter(store, txn, vhost.back() + "/vscsi-devs", permissions).result();
 }
 
+/// A port of the guest's own that it is to have all units of: the daemon makes it, and gives them.
+Result<void> write_port(hv::Store& store, hv::StoreTxn txn, const Vhost& vhost, Lun entry) {
+    entry.vdev_is_host = false;
+    return NodeWriter(store, txn, vhost.back(), owned_by(vhost.backend, vhost.guest))
+        .node("feature-host", "1")
+        .node("host", to_entry(entry))
+        .result();
+}
+
 /// The adapter that it is to have all units of, and those that there are.
 Result<void> write_host(hv::Store& store, hv::StoreTxn txn, const Vhost& vhost, const Lun& entry) {
+    if (entry.pdev.kind == config::PdevKind::vport)
+        return write_port(store, txn, vhost, entry);
     const auto host = host_of(entry);
     if (!host)
         return unexpected_errno(ENODEV);

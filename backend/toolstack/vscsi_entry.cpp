@@ -61,7 +61,8 @@ std::optional<Refusal> wrong_part(std::string_view text, const Part& part) {
 /// What has commands of its own and a place on a bus; the others are emulated here.
 bool is_scsi(config::PdevKind kind) {
     using enum config::PdevKind;
-    return kind == device || kind == address || kind == wwn || kind == iscsi || kind == fc;
+    return kind == device || kind == address || kind == wwn || kind == iscsi || kind == fc ||
+           kind == vport;
 }
 
 /// One entry, with all that is wrong in it.
@@ -141,6 +142,8 @@ class EntryParser {
         if (lun.exclusive == false && config::backing_key(lun.pdev).empty())
             complain("exclusive=no", {"what is in this PDEV's memory is the LUN's own",
                                       "a file or device, or an entry without this option"});
+        if (lun.pdev.kind == config::PdevKind::vport)
+            return find_port_misfits(lun);
         if (is_scsi(lun.pdev.kind))
             return find_vport_misfits(lun);
         const char* const reason = "there is no SCSI device behind this PDEV";
@@ -150,6 +153,17 @@ class EntryParser {
             for (const char* const name : {"timeout", "vport", "feature-host"})
                 if (fields[i].substr(0, fields[i].find('=')) == name)
                     complain(fields[i], {reason, "an entry without this option"});
+    }
+
+    /// Of a port of the guest's own with all that it sees.
+    void find_port_misfits(const Lun& lun) {
+        if (!lun.vdev_is_host && !lun.whole_host)
+            complain(lun.pdev_text, {"a port is no unit",
+                                     "'host' for VDEV, for all units that it sees, or "
+                                     "fc.<16hex>:<lun> for PDEV and this as an option, vport="});
+        if (!lun.vport.empty())
+            complain("vport=" + lun.vport,
+                     {"the PDEV is a port already", "an entry without this option"});
     }
 
     /// The guest's port is the way to the unit, so nothing else can be.
@@ -164,15 +178,16 @@ class EntryParser {
             complain(text, {"this PDEV names another port to reach the unit by",
                             "fc.<16hex>:<lun> for PDEV, without @"});
         else if (lun.whole_host)
-            complain(text, {"the adapter of a guest's own port can't be given as a whole yet",
-                            "h:c:t:l, an entry for each unit"});
+            complain(text, {"the PDEV names one unit, and not all that the port sees",
+                            "vport:" + lun.vport + " for PDEV"});
     }
 
     /// Of an entry for all units of a host adapter.
     void find_host_misfits(Lun& lun) {
-        const bool has_address = lun.pdev.kind == config::PdevKind::address;
-        if (lun.vdev_is_host && has_address)
+        if (lun.vdev_is_host && lun.pdev.kind == config::PdevKind::address)
             lun.vdev = {lun.pdev.address.host, 0, 0, 0};
+        else if (lun.vdev_is_host && lun.pdev.kind == config::PdevKind::vport)
+            lun.vdev = {}; // the number that its adapter gets is nobody's choice
         else if (lun.vdev_is_host)
             complain("host",
                      {"this PDEV does not say which number the adapter has, and so the vhost",

@@ -156,6 +156,13 @@ constexpr std::array rows{
          "fc.500507680120a1b2:0", ""},
         [](std::string_view text) { return text.starts_with("fc."); },
         parse_fc},
+    Row{{PdevKind::vport, "vport:auto|WWPN:WWNN[@PORT]",
+         "all SCSI devices that the fabric shows to a Fibre Channel port of the guest's own, which "
+         "is made as with the option vport=; those that come are added. With VDEV 'host', which "
+         "is vhost 0 here, or with feature-host",
+         "vport:2100001b32a1b2c3:2000001b32a1b2c3", ""},
+        [](std::string_view text) { return text.starts_with("vport:"); },
+        parse_guest_port},
 };
 
 constexpr auto forms = [] {
@@ -178,8 +185,8 @@ std::string known_forms() {
 } // namespace
 
 std::string_view to_string(PdevKind kind) noexcept {
-    constexpr std::array<std::string_view, 9> names{"device", "address", "wwn",   "file", "iso",
-                                                    "ram",    "null",    "iscsi", "fc"};
+    constexpr std::array<std::string_view, 10> names{"device", "address", "wwn",   "file", "iso",
+                                                     "ram",    "null",    "iscsi", "fc",   "vport"};
     return names[static_cast<std::size_t>(kind)];
 }
 
@@ -284,6 +291,8 @@ std::string backing_key(const Pdev& pdev) {
     case PdevKind::iscsi:
         // A target's name is its own in the whole world, whichever portal it is reached by.
         return pdev.name + "/" + std::to_string(pdev.address.lun);
+    case PdevKind::vport:
+        return "vport:" + pdev.name;
     case PdevKind::ram:
     case PdevKind::null:
         break;

@@ -16,9 +16,9 @@
 
 namespace pvscsi::config {
 
-enum class PdevKind : std::uint8_t { device, address, wwn, file, iso, ram, null, iscsi, fc };
+enum class PdevKind : std::uint8_t { device, address, wwn, file, iso, ram, null, iscsi, fc, vport };
 
-/// "device", "address", "wwn", "file", "iso", "ram", "null", "iscsi", "fc"
+/// "device", "address", "wwn", "file", "iso", "ram", "null", "iscsi", "fc", "vport"
 [[nodiscard]] std::string_view to_string(PdevKind kind) noexcept;
 
 /// A unit's place on this host, as the kernel numbers them.
@@ -36,7 +36,8 @@ struct Pdev {
     std::string path;       ///< device, file, iso: absolute, without "//" and "/./"
     std::uint64_t size = 0; ///< ram, null: bytes
     ScsiAddress address{};  ///< address; of wwn, iscsi and fc the LUN alone
-    std::string name{};   ///< wwn: "naa.…", fc: "fc.…", both in lower case; iscsi: the target's
+    std::string name{}; ///< wwn: "naa.…", fc: "fc.…", both in lower case; iscsi: the target's;
+                        ///< vport: as the option of that name has it
     std::string portal{}; ///< iscsi: host or host:port
     std::string user{};   ///< iscsi: of CHAP; may be empty
     Wwn through{};        ///< fc: the WWPN of the host's port, a virtual one or not; none: any

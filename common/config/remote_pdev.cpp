@@ -139,6 +139,20 @@ Expected<Pdev, Refusal> parse_fc(std::string_view text) {
     return pdev;
 }
 
+Expected<Pdev, Refusal> parse_guest_port(std::string_view text) {
+    constexpr std::string_view prefix = "vport:";
+    const auto choice = parse_vport_choice(text.substr(prefix.size()));
+    if (!choice)
+        return refuse("there are no names of a port after vport:",
+                      "'auto', or two different names of 16 hexadecimal digits, the port's and "
+                      "then the node's, with a colon between them; then nothing, or @ and the name "
+                      "of a port of the host");
+    Pdev pdev;
+    pdev.kind = PdevKind::vport;
+    pdev.name = to_string(*choice);
+    return pdev;
+}
+
 Expected<Pdev, Refusal> parse_iscsi(std::string_view text) {
     constexpr std::string_view prefix = "iscsi://";
     if (!text.starts_with(prefix))

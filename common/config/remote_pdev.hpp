@@ -10,6 +10,8 @@ namespace pvscsi::config {
 [[nodiscard]] Expected<Pdev, Refusal> parse_wwn(std::string_view text);
 /// "fc.<16hex>:<lun>[@<16hex>]", the names in any spelling of wwn.hpp
 [[nodiscard]] Expected<Pdev, Refusal> parse_fc(std::string_view text);
+/// "vport:auto|WWPN:WWNN[@PORT]": a port of the guest's own, with all units that it sees
+[[nodiscard]] Expected<Pdev, Refusal> parse_guest_port(std::string_view text);
 /// "iscsi://[USER@]PORTAL/TARGET/LUN", where PORTAL is HOST[:PORT] and an IPv6 address stands in
 /// brackets
 [[nodiscard]] Expected<Pdev, Refusal> parse_iscsi(std::string_view text);

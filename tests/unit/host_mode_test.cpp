@@ -67,7 +67,7 @@ struct Bed : Tree {
     hv::XsStore store = host_of_store.connect();
     boost::asio::io_context control{1};
     std::shared_ptr<HostMode> mode =
-        std::make_shared<HostMode>(control, store, DomId{0}, sys, std::chrono::milliseconds(1));
+        std::make_shared<HostMode>(control, store, DomId{0}, nullptr, sys, 1ms);
     const Vhost vhost{DomId{0}, DomId{5}, DevId{7}};
     const std::string b = vhost.back(), f = vhost.front();
 

@@ -84,7 +84,8 @@ TEST_CASE("each mistake is told with what is wrong and what would be right") {
 TEST_CASE("every form of the tables is understood as its example says") {
     for (const config::PdevForm& form : config::pdev_forms()) {
         CAPTURE(form.form);
-        const auto list = parse_vscsi({std::string(form.example) + ",0:0:0:0"});
+        const char* const vdev = form.kind == config::PdevKind::vport ? ",host" : ",0:0:0:0";
+        const auto list = parse_vscsi({std::string(form.example) + vdev});
         REQUIRE(list.luns.size() == 1);
         CHECK(list.luns[0].pdev.kind == form.kind);
     }
@@ -102,6 +103,24 @@ TEST_CASE("every form of the tables is understood as its example says") {
         CHECK(parse_vscsi({"/dev/sg0,0:0:0:0," + name + "="}).mistakes.size() == 1);
         CHECK(parse_vscsi({"/dev/sg0,0:0:0:0," + name + (form.value.empty() ? "=1" : "")})
                   .mistakes.size() == 1);
+    }
+}
+
+TEST_CASE("all that a port of the guest's own sees is a vhost of its own") {
+    const auto list = parse_vscsi({"vport:50:05:07:68:01:20:a1:b2:0x500507680120A1B3,host,ro",
+                                   "vport:auto,3:0:0:0,feature-host"});
+    REQUIRE(list.mistakes.empty());
+    CHECK(list.luns.at(0).pdev.name == "500507680120a1b2:500507680120a1b3");
+    CHECK(list.luns.at(0).vdev.host == 0);
+    CHECK(list.luns.at(0).whole_host);
+    CHECK(list.luns.at(1).vdev.host == 3);
+    const std::string text = to_entry(list.luns[1]);
+    CHECK(text == "vport:auto,3:0:0:0,feature-host");
+    for (const char* const other : {"vport:500507680120a1b2:500507680120a1b3,1:0:0:0,feature-host",
+                                    "ram:1M,0:0:5:0", "vport:auto,host"}) {
+        CAPTURE(other);
+        CHECK_FALSE(
+            parse_vscsi({"vport:500507680120a1b2:500507680120a1b3,host", other}).mistakes.empty());
     }
 }
 
