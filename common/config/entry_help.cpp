@@ -17,8 +17,9 @@ constexpr std::size_t text_column = 22;
 constexpr std::string_view vdev_text =
     "what the guest sees: vhost (to 4294967295), channel, target, "
     "LUN (to 65535)";
-constexpr std::string_view host_text =
-    "all units of the device's host adapter, the vhost's number being the adapter's";
+constexpr std::string_view host_text = "all units of the device's host adapter, the vhost's number "
+                                       "being the adapter's; of a vport: all "
+                                       "that it sees, as vhost 0";
 constexpr std::string_view backend_text =
     "the domain that has the device and runs pvscsid, by name or number; one for all units of a "
     "vhost; default: dom0";
@@ -156,6 +157,17 @@ entries name. So a guest with a unit by
 and by
 .I vport=auto@PORT2
 has two paths to it, which its multipath driver joins.
+.PP
+With PDEV
+.B vport:
+and VDEV
+.B host
+the guest is given all units that the fabric shows to its port, each at the LUN that it has there and at a target number
+for each target port, which stays the same for as long as the guest has a unit of it. Units that come into a target's
+mask are given to it within a minute. One goes when the kernel has it no more though its target answers; a target that
+is away for a while, or the port, takes nothing from the guest. As long as there is no port,
+.B pvscsictl list
+says why with the vhost, which has this entry alone.
 .PP
 A unit that several guests reach by ports of their own is several initiators' to the target, as if the guests were
 hosts. Whether that is safe is theirs to see to, and no entry can say otherwise: what a target shows each port under

@@ -64,6 +64,15 @@ struct PortBed : VhostBed {
         fc.set_vport_state(wwpn, "Active");
         fc.add_unit(fc.add_remote(fc.host_of(wwpn), target), 5, "sg7", unit_name);
     }
+    /// With a LUN behind its port, connected.
+    void serve_guest() {
+        add_port_lun();
+        make_vhost();
+        start_daemon();
+        appear();
+        connect();
+        expect(dev("dev-0", "state"), "4");
+    }
     void remove_guest() {
         REQUIRE(store.remove(b));
         REQUIRE(store.remove(f));
@@ -176,12 +185,7 @@ TEST_CASE("what no waiting mends fails at once") {
 
 TEST_CASE("what a served unit's port waits for is a warning, until it is there again") {
     PortBed bed;
-    bed.add_port_lun();
-    bed.make_vhost();
-    bed.start_daemon();
-    bed.appear();
-    bed.connect();
-    bed.expect(bed.dev("dev-0", "state"), "4");
+    bed.serve_guest();
     CHECK(bed.get(bed.dev("dev-0", "warning")) == "-");
     bed.fc.set_vport_state(wwpn, "Linkdown", "Active");
     bed.expect(bed.dev("dev-0", "warning"), "the port 2100000000000001 is not logged in to the "
@@ -194,12 +198,7 @@ TEST_CASE("what a served unit's port waits for is a warning, until it is there a
 
 TEST_CASE("a unit that was lost with its target goes on when both are back") {
     PortBed bed;
-    bed.add_port_lun();
-    bed.make_vhost();
-    bed.start_daemon();
-    bed.appear();
-    bed.connect();
-    bed.expect(bed.dev("dev-0", "state"), "4");
+    bed.serve_guest();
     const std::string rport = bed.fc.tree().remote_ports().at(0).name;
     bed.fc.set_remote_state(rport, "Not Present");
     bed.fc.remove_unit(rport, 5);
@@ -219,12 +218,7 @@ TEST_CASE("a unit that was lost with its target goes on when both are back") {
 TEST_CASE("another unit than the one that was lost is not given to the guest") {
     PortBed bed;
     bed.unit_name = "naa.1";
-    bed.add_port_lun();
-    bed.make_vhost();
-    bed.start_daemon();
-    bed.appear();
-    bed.connect();
-    bed.expect(bed.dev("dev-0", "state"), "4");
+    bed.serve_guest();
     const std::string rport = bed.fc.tree().remote_ports().at(0).name;
     bed.workers[0]->call([] { loss = "its device is gone"; });
     bed.expect(bed.dev("dev-0", "state"), "6");
@@ -254,12 +248,7 @@ TEST_CASE("another unit than the one that was lost is not given to the guest") {
 
 TEST_CASE("a daemon's successor takes the LUN over by the same port") {
     PortBed bed;
-    bed.add_port_lun();
-    bed.make_vhost();
-    bed.start_daemon();
-    bed.appear();
-    bed.connect();
-    bed.expect(bed.dev("dev-0", "state"), "4");
+    bed.serve_guest();
     bed.settings.npiv_linger = 3600;
     bed.hand_over();
     bed.ports.reset();
@@ -278,12 +267,7 @@ TEST_CASE("what a LUN is when its guest is suspended is told by the guest's own 
     PortBed bed;
     bed.put("/local/domain/7/name", "web");
     bed.put("/local/domain/7/vm", "/vm/5f4dcc3b");
-    bed.add_port_lun();
-    bed.make_vhost();
-    bed.start_daemon();
-    bed.appear();
-    bed.connect();
-    bed.expect(bed.dev("dev-0", "state"), "4");
+    bed.serve_guest();
     bed.settle();
     bed.put("/local/domain/7/control/shutdown", "suspend");
     const backend::UnitRecords kept(bed.host.directory().string() + "/units/suspended.d");
