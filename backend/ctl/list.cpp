@@ -8,6 +8,8 @@
 #include "backend/toolstack/host_check.hpp"
 #include "common/base/printable.hpp"
 
+#include <fmt/format.h>
+
 namespace pvscsi::ctl {
 
 namespace {
@@ -24,6 +26,16 @@ std::string target_now(bool here, const LunEntry& lun) {
 std::string name_of(const std::map<DomId, std::string>& names, DomId domain) {
     const auto place = names.find(domain);
     return place == names.end() ? "" : place->second;
+}
+
+/// What ails a vhost is told with its LUNs; one that has all that a port sees may have none yet.
+void warn_of_empty(Context& context, const std::vector<VhostEntry>& vhosts,
+                   const std::map<DomId, std::string>& names) {
+    for (const VhostEntry& vhost : vhosts)
+        if (vhost.luns.empty() && !vhost.error.empty())
+            context.warn(fmt::format("domain '{}' has no LUNs of vhost {}: {}",
+                                     printable(name_of(names, vhost.vhost.guest)),
+                                     vhost.vhost.device.value(), printable(vhost.error)));
 }
 
 } // namespace
@@ -70,7 +82,10 @@ std::string list(Context& context, const ListOptions& options) {
     warn_of_links(context, found ? found->name : options.domain.value_or(""));
     if (options.domain)
         guest = find_domain(context, *options.domain).id;
-    const auto rows = rows_of(context, all_vhosts(context, guest), domain_names(context));
+    const auto names = domain_names(context);
+    const auto vhosts = all_vhosts(context, guest);
+    warn_of_empty(context, vhosts, names);
+    const auto rows = rows_of(context, vhosts, names);
     switch (options.form) {
     case ListForm::json:
         return to_json(rows);

@@ -154,6 +154,19 @@ TEST_CASE("list has no LUN that the guest has let go of, and removes it where it
     CHECK(bed.has(back + "/vscsi-devs/dev-0/state") == !settled);
 }
 
+TEST_CASE("list warns of a vhost that has an error and no LUNs to tell it with") {
+    VerbBed bed;
+    bed.demo("2", "1", "2");
+    (void)list(bed.context, {});
+    CHECK(bed.warnings.empty());
+    bed.set("/local/domain/0/backend/vscsi/5/9/state", "2");
+    bed.set("/local/domain/0/backend/vscsi/5/9/frontend-id", "5");
+    bed.set("/local/domain/0/backend/vscsi/5/9/error", "the port is being made");
+    (void)list(bed.context, {});
+    CHECK(bed.warnings ==
+          std::vector<std::string>{"domain 'demo' has no LUNs of vhost 9: the port is being made"});
+}
+
 TEST_CASE("list survives nodes that make no sense") {
     VerbBed bed;
     bed.demo("4", "4", "4");
