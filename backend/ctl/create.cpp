@@ -159,7 +159,7 @@ void undo(Context& context, CreationMark& mark, DomId guest) noexcept {
 
 /// Whoever starts the domain next, the guest itself with a reboot, does not call pvscsictl.
 void warn_if_unknown(Context& context, const Plan& plan) {
-    if (plan.luns == 0 || context.definition_files.empty())
+    if (plan.vhosts.empty() || context.definition_files.empty())
         return;
     Definitions definitions(context.definition_files);
     definitions.refresh([](const std::string&) {});
@@ -189,8 +189,9 @@ void require_usable(Context& context, const std::vector<Vhost>& vhosts, Start st
         if (!entry)
             continue;
         // Of a whole host adapter the guest gets what it can have: which units are there is not in
-        // its file.
-        const bool as_can_be = !entry->host.empty() && entry->error.empty();
+        // its file. A port of its own comes when it comes.
+        const bool as_can_be =
+            !entry->host.empty() && (entry->error.empty() || entry->host.starts_with("vport:"));
         for (std::string& line : troubles_of(*entry)) {
             if (as_can_be)
                 context.warn(line);
@@ -219,7 +220,7 @@ std::string create(Context& context, const std::string& path, Start start) {
                       fmt::format("domain '{}' runs already, with number {}; destroy it first, or "
                                   "give this one another name",
                                   printable(name), taken->id.value()));
-    if (plan.luns == 0)
+    if (plan.vhosts.empty())
         context.warn(path + ": there is no vscsi= entry; the domain has no LUN");
     warn_if_unknown(context, plan);
     CreationMark mark(context, name);
@@ -236,8 +237,12 @@ std::string create(Context& context, const std::string& path, Start start) {
         undo(context, mark, guest);
         throw;
     }
-    return fmt::format("domain {} '{}' created with {} LUN{}", guest.value(), name, plan.luns,
-                       plan.luns == 1 ? "" : "s");
+    const bool has_port =
+        std::any_of(plan.vhosts.begin(), plan.vhosts.end(), [](const auto& vhost) {
+            return vhost.second.front().pdev.kind == config::PdevKind::vport;
+        });
+    return fmt::format("domain {} '{}' created with {} LUN{}{}", guest.value(), name, plan.luns,
+                       plan.luns == 1 ? "" : "s", has_port ? ", and what its port will see" : "");
 }
 
 } // namespace pvscsi::ctl

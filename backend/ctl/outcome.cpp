@@ -53,7 +53,8 @@ class Outlook {
         const auto path = pdev ? backend::path_of(*pdev) : unexpected(config::Refusal{});
         if (path && !path->empty())
             look_at(lun, *path, outcome, device_kind);
-        outcome.type = type_of(outcome.target, device_kind);
+        outcome.type =
+            lun.pdev.kind == PdevKind::vport ? "port" : type_of(outcome.target, device_kind);
         if (pdev)
             if (const auto refusal = refused_by_allow_list(context_.settings, *pdev))
                 refuse(outcome, refusal->reason, refusal->remedy);

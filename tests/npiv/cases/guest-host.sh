@@ -24,7 +24,6 @@ wait_until 90 sees_luns 1 0 7 || fail "g1 sees: $(pvscsictl list g1)"
 unit_is 1 0 0
 unit_is 1 7 2
 pvscsictl list g1
-must pvscsictl check --store g1
 
 # It comes by itself: the kernel is had to look.
 mask_add 1 9 3
