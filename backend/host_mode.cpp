@@ -28,6 +28,12 @@ bool is_apart(const VhostEntry& vhost) {
                        vhost.front == State::init_wait || vhost.front == State::closed);
 }
 
+/// The guest waits for all LUNs that are there: one that has gone must not make it wait. What is
+/// new might come too late for this connection.
+bool is_connecting(const VhostEntry& vhost) {
+    return vhost.back == State::init_wait && vhost.front == State::initialised;
+}
+
 bool is_detached(const LunEntry& lun) {
     return lun.state == State::closed && lun.error.empty();
 }
@@ -92,7 +98,7 @@ struct HostMode::Change {
     bool settled = true;
 
     Result<void> leave(const LunEntry& lun) {
-        if (is_apart(vhost) || is_detached(lun))
+        if (is_apart(vhost) || is_connecting(vhost) || is_detached(lun))
             return toolstack::remove_lun(store, txn, vhost.vhost, lun.number);
         settled = false; // its nodes are still to go
         tell_guest = true;
@@ -111,6 +117,10 @@ struct HostMode::Change {
                 wanted.luns.erase(lun.vdev);
             else if (auto done = leave(lun); !done)
                 return done;
+        }
+        if (is_connecting(vhost)) {
+            settled = wanted.luns.empty();
+            return {};
         }
         for (const auto& [vdev, lun] : wanted.luns) {
             tell_guest = true;
@@ -164,7 +174,7 @@ bool HostMode::change(const VhostEntry& vhost, const Choose& choose) {
             return unexpected(now.error());
         if (!*now || (*now)->host != vhost.host)
             return {}; // gone, or an ordinary one now
-        if (!is_connected(**now) && !is_apart(**now)) {
+        if (!is_connected(**now) && !is_apart(**now) && !is_connecting(**now)) {
             settled = false;
             return {};
         }

@@ -235,6 +235,24 @@ TEST_CASE("a connected guest is told of units that come and go") {
     CHECK(bed.get(bed.vhost.front_lun(0) + "/state") == "-");
 }
 
+TEST_CASE("a guest that connects does not wait for a unit that has gone") {
+    Bed bed;
+    bed.unit("2:0:0:0", "sg0");
+    bed.unit("2:0:1:0", "sg1");
+    bed.turn();
+    bed.states("2", "3");
+    bed.remove("2:0:0:0", "sg0");
+    bed.unit("2:0:2:0", "sg2");
+    bed.turn();
+    CHECK(bed.luns() == Texts{"2:0:1:0 7:0:1:0 1"});
+    CHECK(bed.get(bed.b + "/state") == "2");
+    bed.all_at("4");
+    bed.states("4", "4");
+    bed.turn();
+    CHECK(bed.luns() == Texts{"2:0:1:0 7:0:1:0 4", "2:0:2:0 7:0:2:0 1"});
+    CHECK(bed.get(bed.b + "/state") == "7");
+}
+
 TEST_CASE("a unit that failed while the guest had it is taken from the guest when it goes") {
     Bed bed;
     bed.unit("2:0:0:0", "sg0");
