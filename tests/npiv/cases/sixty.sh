@@ -16,7 +16,7 @@ echo "begun after $((SECONDS - begin)) s"
 active() { [ "$(cat /sys/class/fc_vports/*/vport_state | grep -c '^Active$')" = $count ]; }
 nodes() { ls /sys/class/scsi_generic | wc -l; }
 all_nodes() { [ "$(nodes)" = $count ]; }
-wait_until 60 active || fail "vports: $(cat /sys/class/fc_vports/*/vport_state | sort | uniq -c)"
+wait_until ${patience:-60} active || fail "vports: $(cat /sys/class/fc_vports/*/vport_state | sort | uniq -c)"
 echo "Active after $((SECONDS - begin)) s"
 wait_until 120 all_nodes || fail "$(nodes) LUNs"
 echo "LUNs after $((SECONDS - begin)) s"

@@ -39,10 +39,10 @@ through_end() { # STATUS
 }
 
 vdev() { echo "0:0:0:$1"; } # LUN
-# LUN 5 is the one that initiators share. NUMBER LUN
+# LUN 5 is the one that initiators share, or all of them where a case has said sharing=all. NUMBER LUN
 entry() {
     local shared=
-    [ "$2" != 5 ] || shared=,exclusive=no
+    [ "$2" != 5 ] && [ -z "${sharing:-}" ] || shared=,exclusive=no
     echo "fc.$target:$2,$(vdev "$2"),vport=$(wwpn "$1"):$(wwnn "$1")@$initiator$shared"
 }
 guest_file() { # NUMBER LUN...: writes it
